@@ -1,0 +1,125 @@
+//! DUMPLOG: writes the XML log of all users, or of one, as the entry log stood behind the DUMPLOG
+//! itself. It reads the entry log and nothing else, so no buffer can be missed.
+
+use crate::error::LogError;
+use crate::log::LogReader;
+use crate::xml::{FOOT, HEAD, Renderer};
+use domain::trading::DumpFile;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A dump to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DumpRequest {
+    /// Where it goes, inside the dump folder.
+    pub file: DumpFile,
+    /// Whose history it is; all users' if none.
+    pub user: Option<String>,
+    /// The number of the DUMPLOG's own entry: the last that the dump holds.
+    pub last: u64,
+}
+
+/// A dump that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dump {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How many elements it has.
+    pub elements: u64,
+}
+
+/// Files that are written in one pass over the log; more requests take more passes.
+const FILES_A_PASS: usize = 64;
+
+/// Bytes gathered before they are written.
+const WRITE_BUFFER: usize = 1 << 20;
+
+struct Output<'a> {
+    request: &'a DumpRequest,
+    path: PathBuf,
+    file: File,
+    renderer: Renderer,
+    buffer: Vec<u8>,
+    bytes: u64,
+}
+
+impl Output<'_> {
+    fn flush(&mut self) -> Result<(), LogError> {
+        self.file.write_all(&self.buffer).map_err(LogError::io(&self.path, "write"))?;
+        self.bytes += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// Writes `requests` into `folder` from the entry log in `log`, naming `server` in the elements.
+/// Of requests for the same file the last is written, as if each had replaced the one before. A
+/// file whose name is one of `reserved` gets `.xml` behind it.
+///
+/// # Errors
+/// The log cannot be read, or a file cannot be written.
+pub fn write(
+    log: &Path,
+    folder: &Path,
+    server: &str,
+    reserved: &[&str],
+    requests: &[DumpRequest],
+) -> Result<Vec<Dump>, LogError> {
+    let mut newest: Vec<&DumpRequest> = Vec::new();
+    for request in requests {
+        newest.retain(|earlier| earlier.file.name() != request.file.name());
+        newest.push(request);
+    }
+    let mut dumps = Vec::new();
+    for group in newest.chunks(FILES_A_PASS) {
+        dumps.extend(write_pass(log, folder, server, reserved, group)?);
+    }
+    Ok(dumps)
+}
+
+fn write_pass(
+    log: &Path,
+    folder: &Path,
+    server: &str,
+    reserved: &[&str],
+    requests: &[&DumpRequest],
+) -> Result<Vec<Dump>, LogError> {
+    let mut outputs = Vec::new();
+    for request in requests {
+        let name = request.file.name();
+        let taken = reserved.contains(&name);
+        let path = folder.join(if taken { format!("{name}.xml") } else { name.to_string() });
+        let file = File::create(&path).map_err(LogError::io(&path, "create"))?;
+        let mut buffer = Vec::with_capacity(WRITE_BUFFER + 4096);
+        buffer.extend_from_slice(HEAD.as_bytes());
+        let renderer = Renderer::new(server);
+        outputs.push(Output { request, path, file, renderer, buffer, bytes: 0 });
+    }
+    let last = requests.iter().map(|request| request.last).max().unwrap_or(0);
+    LogReader::open(log)?.for_each(last, |number, entry| {
+        for output in &mut outputs {
+            let wanted = match &output.request.user {
+                None => true,
+                Some(user) => entry.user() == Some(user.as_str()),
+            };
+            if wanted && number <= output.request.last {
+                output.renderer.render(&entry, &mut output.buffer);
+                if output.buffer.len() >= WRITE_BUFFER {
+                    output.flush()?;
+                }
+            }
+        }
+        Ok::<(), LogError>(())
+    })?;
+    let mut dumps = Vec::new();
+    for mut output in outputs {
+        output.buffer.extend_from_slice(FOOT.as_bytes());
+        output.flush()?;
+        let elements = output.renderer.elements();
+        dumps.push(Dump { path: output.path, bytes: output.bytes, elements });
+    }
+    Ok(dumps)
+}

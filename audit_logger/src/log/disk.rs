@@ -1,0 +1,70 @@
+//! The calls to the operating system that a log writer makes. Tests put a disk in their place
+//! that is full or fails.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Where segments are written.
+pub trait Disk: Send {
+    /// Creates a file that is not there yet.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn create(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>>;
+
+    /// Opens a file to write behind its end.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn append(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>>;
+
+    /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn sync_folder(&mut self, path: &Path) -> io::Result<()>;
+}
+
+/// A segment that is being written.
+pub trait LogFile: Send {
+    /// Writes all of `bytes` at the end.
+    ///
+    /// # Errors
+    /// As the operating system says; part of the bytes may have been written.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes what was written durable (`fdatasync`).
+    ///
+    /// # Errors
+    /// As the operating system says; what the file holds is unknown then.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// The file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileSystem;
+
+impl Disk for FileSystem {
+    fn create(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(path)?))
+    }
+
+    fn append(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+    }
+
+    fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}
+
+impl LogFile for File {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Write::write_all(self, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

@@ -1,0 +1,242 @@
+//! Reads a log batch by batch and checks every one: its header, its checksum, its number and its
+//! place in the chain. Memory is that of one batch.
+
+use super::format::{
+    BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, ChainHash, SEGMENT_HEADER_LEN,
+    SegmentHeader, VERSION,
+};
+use super::segments;
+use crate::error::LogError;
+use domain::trading::{Entry, codec};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+const READ_BUFFER: usize = 1 << 20;
+
+/// Reads the entries of a log in order.
+pub struct LogReader {
+    segments: std::vec::IntoIter<(u64, PathBuf)>,
+    segment: Option<Segment>,
+    next: u64,
+    chain: ChainHash,
+    payload: Vec<u8>,
+}
+
+struct Segment {
+    path: PathBuf,
+    file: BufReader<File>,
+    offset: u64,
+}
+
+/// Where a reader stands: behind the last whole batch it read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderPosition {
+    /// The number of the next entry.
+    pub next: u64,
+    /// The chain up to it.
+    pub chain: ChainHash,
+    /// The segment it stands in, and the offset there; none before the first.
+    pub segment: Option<(PathBuf, u64)>,
+}
+
+impl LogReader {
+    /// A reader of the log in `folder` from its first entry. A folder that is not there is an
+    /// empty log.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn open(folder: &Path) -> Result<LogReader, LogError> {
+        LogReader::open_at(folder, 1, None)
+    }
+
+    /// A reader that begins with the segment that holds entry `next`. With `chain`, the first
+    /// segment it opens must continue from there.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn open_at(
+        folder: &Path,
+        next: u64,
+        chain: Option<ChainHash>,
+    ) -> Result<LogReader, LogError> {
+        let mut all = segments::list(folder)?;
+        let before = all.iter().rposition(|(first, _)| *first <= next).unwrap_or(0);
+        let all = all.split_off(before);
+        // An unknown chain is taken from the header of the first segment.
+        let begins = all.first().map_or(next, |(first, _)| *first);
+        Ok(LogReader {
+            segments: all.into_iter(),
+            segment: None,
+            next: begins,
+            chain: chain.unwrap_or(ChainHash::START),
+            payload: Vec::new(),
+        })
+    }
+
+    /// Where the reader stands.
+    pub fn position(&self) -> ReaderPosition {
+        ReaderPosition {
+            next: self.next,
+            chain: self.chain,
+            segment: self.segment.as_ref().map(|segment| (segment.path.clone(), segment.offset)),
+        }
+    }
+
+    /// Reads the next batch: the number of its first entry and its entries' bytes. `None` at the
+    /// end of the log. The batch that closes a log is empty.
+    ///
+    /// # Errors
+    /// The log cannot be read, or is not what was written. The reader then still stands behind
+    /// the last whole batch.
+    pub fn next_batch(&mut self) -> Result<Option<(u64, &[u8])>, LogError> {
+        loop {
+            if self.segment.is_none() && !self.open_next_segment()? {
+                return Ok(None);
+            }
+            let first = self.next;
+            if self.read_batch()? {
+                return Ok(Some((first, &self.payload)));
+            }
+            if self.segments.len() == 0 {
+                return Ok(None);
+            }
+            self.segment = None;
+        }
+    }
+
+    /// Calls `each` with every entry and its number, up to and including `last`.
+    ///
+    /// # Errors
+    /// As [`next_batch`](Self::next_batch), and what `each` returns.
+    pub fn for_each<E: From<LogError>>(
+        &mut self,
+        last: u64,
+        mut each: impl FnMut(u64, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while self.next <= last {
+            let Some((mut number, mut bytes)) = self.next_batch()? else { break };
+            let mut bad = None;
+            while !bytes.is_empty() && number <= last {
+                match codec::decode(bytes) {
+                    Ok((entry, rest)) => {
+                        each(number, entry)?;
+                        bytes = rest;
+                        number += 1;
+                    }
+                    Err(error) => {
+                        bad = Some(error);
+                        break;
+                    }
+                }
+            }
+            if let Some(error) = bad {
+                return Err(self.damaged(number, error.to_string()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn open_next_segment(&mut self) -> Result<bool, LogError> {
+        let Some((first, path)) = self.segments.next() else { return Ok(false) };
+        let file = File::open(&path).map_err(LogError::io(&path, "open"))?;
+        let mut file = BufReader::with_capacity(READ_BUFFER, file);
+        let mut bytes = [0; SEGMENT_HEADER_LEN];
+        let read = read_up_to(&mut file, &mut bytes).map_err(LogError::io(&path, "read"))?;
+        let fault = |reason: &str| LogError::Damaged {
+            path: path.clone(),
+            offset: 0,
+            entry: self.next,
+            reason: reason.to_string(),
+        };
+        let header = match SegmentHeader::decode(&bytes[..read]) {
+            Ok(header) => header,
+            Err(BadHeader::Version(found)) => {
+                return Err(LogError::Version { path, found, known: VERSION });
+            }
+            Err(_) => return Err(fault("the segment's header is not whole")),
+        };
+        if header.first != first || first != self.next {
+            return Err(fault("the segment does not begin with this entry"));
+        }
+        if self.chain == ChainHash::START && first != 1 {
+            self.chain = header.chain;
+        } else if header.chain != self.chain {
+            return Err(fault("the segment does not continue the one before it"));
+        }
+        self.segment = Some(Segment { path, file, offset: SEGMENT_HEADER_LEN as u64 });
+        Ok(true)
+    }
+
+    /// Reads one batch into the buffer; `false` at the end of the segment.
+    fn read_batch(&mut self) -> Result<bool, LogError> {
+        let Some(segment) = self.segment.as_mut() else { return Ok(false) };
+        let mut head = [0; BATCH_HEADER_LEN];
+        let read = read_up_to(&mut segment.file, &mut head)
+            .map_err(LogError::io(&segment.path, "read"))?;
+        if read == 0 {
+            return Ok(false);
+        }
+        let header = match BatchHeader::decode(&head[..read]) {
+            Ok(header) => header,
+            Err(BadHeader::Short) => {
+                return Err(self.damaged(self.next, "the file ends inside a batch".to_string()));
+            }
+            Err(_) => {
+                return Err(self.damaged(self.next, "no batch begins here".to_string()));
+            }
+        };
+        let mut chain = [0; CHAIN_LEN];
+        self.payload.resize(header.payload_len as usize, 0);
+        let whole = segment
+            .file
+            .read_exact(&mut self.payload)
+            .and_then(|()| segment.file.read_exact(&mut chain));
+        match whole {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(self.damaged(self.next, "the file ends inside a batch".to_string()));
+            }
+            Err(error) => return Err(LogError::io(&segment.path, "read")(error)),
+        }
+        if header.first != self.next {
+            let reason = format!("the batch begins with entry {}", header.first);
+            return Err(self.damaged(self.next, reason));
+        }
+        if crc32fast::hash(&self.payload) != header.payload_crc {
+            return Err(self.damaged(self.next, "the entries fail their checksum".to_string()));
+        }
+        let expected = self.chain.next(&head, &self.payload);
+        if expected.0 != chain {
+            return Err(self.damaged(self.next, "the chain of hashes is broken".to_string()));
+        }
+        if let Some(segment) = self.segment.as_mut() {
+            segment.offset += header.batch_len();
+        }
+        self.chain = expected;
+        self.next += u64::from(header.count);
+        Ok(true)
+    }
+
+    fn damaged(&self, entry: u64, reason: String) -> LogError {
+        let (path, offset) = match &self.segment {
+            Some(segment) => (segment.path.clone(), segment.offset),
+            None => (PathBuf::new(), 0),
+        };
+        LogError::Damaged { path, offset, entry, reason }
+    }
+}
+
+/// Fills `buffer` as far as the file reaches.
+fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,53 @@
+//! The files of a log: segments named by their first entry, a lock, and torn tails set aside.
+
+use crate::error::LogError;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+const EXTENSION: &str = "seg";
+const LOCK: &str = "LOCK";
+
+/// The path of the segment that begins with entry `first`.
+pub fn path_of(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.{EXTENSION}"))
+}
+
+/// The segments of a log with their first entries, in order. A folder that is not there has none.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for item in fs::read_dir(folder).map_err(LogError::io(folder, "list"))? {
+        let path = item.map_err(LogError::io(folder, "list"))?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION)
+            && let Some(first) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
+        {
+            found.push((first, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A lock on a log's folder, held while this lives: two writers would destroy each other's work.
+#[derive(Debug)]
+pub struct FolderLock(#[allow(dead_code)] File);
+
+/// Locks the log for writing.
+///
+/// # Errors
+/// Another process holds the lock, or the file cannot be made.
+pub fn lock(folder: &Path) -> Result<FolderLock, LogError> {
+    fs::create_dir_all(folder).map_err(LogError::io(folder, "create"))?;
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(LogError::io(&path, "create"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(FolderLock(file)),
+        Err(fs::TryLockError::WouldBlock) => Err(LogError::Locked { path: folder.to_path_buf() }),
+        Err(fs::TryLockError::Error(source)) => Err(LogError::Io { path, action: "lock", source }),
+    }
+}

@@ -1,0 +1,192 @@
+//! Appends batches to a log and makes them durable.
+
+use super::disk::{Disk, FileSystem, LogFile};
+use super::format::{BATCH_HEADER_LEN, BatchHeader, CHAIN_LEN, MAX_PAYLOAD, SegmentHeader};
+use super::reader::ReaderPosition;
+use super::segments::{self, FolderLock};
+use super::{ChainHash, LogEnd};
+use crate::error::LogError;
+use bus::{Entries, LogHalted};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug)]
+pub struct LogOptions {
+    /// A segment that has grown to this many bytes is followed by a new one.
+    pub segment_bytes: u64,
+}
+
+impl Default for LogOptions {
+    fn default() -> LogOptions {
+        // Large enough that a million commands need one, small enough to copy and to compress.
+        LogOptions { segment_bytes: 256 << 20 }
+    }
+}
+
+/// The writer of a log. After a failed write or flush it has halted for good.
+pub struct LogWriter {
+    folder: PathBuf,
+    disk: Box<dyn Disk>,
+    options: LogOptions,
+    segment: Option<(Box<dyn LogFile>, u64)>,
+    next: u64,
+    chain: ChainHash,
+    buffer: Vec<u8>,
+    halted: Option<LogHalted>,
+    bytes_written: u64,
+    _lock: FolderLock,
+}
+
+impl LogWriter {
+    /// A writer that goes on at `end`, in `folder` on the file system.
+    ///
+    /// # Errors
+    /// The segment at the end cannot be opened.
+    pub fn open(
+        folder: &Path,
+        lock: FolderLock,
+        end: &LogEnd,
+        options: LogOptions,
+    ) -> Result<LogWriter, LogError> {
+        LogWriter::open_on(Box::new(FileSystem), folder, lock, end, options)
+    }
+
+    /// As [`open`](Self::open), on a disk of the caller's.
+    ///
+    /// # Errors
+    /// The segment at the end cannot be opened.
+    pub fn open_on(
+        mut disk: Box<dyn Disk>,
+        folder: &Path,
+        lock: FolderLock,
+        end: &LogEnd,
+        options: LogOptions,
+    ) -> Result<LogWriter, LogError> {
+        let ReaderPosition { next, chain, segment } = &end.position;
+        let segment = match segment {
+            Some((path, offset)) => {
+                let file = disk.append(path).map_err(LogError::io(path, "open"))?;
+                Some((file, *offset))
+            }
+            None => None,
+        };
+        Ok(LogWriter {
+            folder: folder.to_path_buf(),
+            disk,
+            options,
+            segment,
+            next: *next,
+            chain: *chain,
+            buffer: Vec::new(),
+            halted: None,
+            bytes_written: 0,
+            _lock: lock,
+        })
+    }
+
+    /// Appends groups of entries as one batch and makes them durable; returns the number of the
+    /// first. `now_ms` is the Unix time in milliseconds.
+    ///
+    /// # Errors
+    /// The log has halted, now or before.
+    pub fn append<'a>(
+        &mut self,
+        groups: impl Iterator<Item = &'a Entries>,
+        now_ms: u64,
+    ) -> Result<u64, LogHalted> {
+        if let Some(halted) = &self.halted {
+            return Err(halted.clone());
+        }
+        self.buffer.clear();
+        self.buffer.resize(BATCH_HEADER_LEN, 0);
+        let mut count = 0;
+        for group in groups {
+            self.buffer.extend_from_slice(group.bytes());
+            count += group.count();
+        }
+        let first = self.next;
+        self.write_batch(count, now_ms).map_err(|error| self.halt(&error))?;
+        Ok(first)
+    }
+
+    /// Ends the log in order with an empty batch, so that damage to what stands before it is
+    /// never taken for a torn tail.
+    ///
+    /// # Errors
+    /// The log has halted, now or before.
+    pub fn close(&mut self, now_ms: u64) -> Result<(), LogHalted> {
+        if self.segment.is_none() && self.next == 1 {
+            return Ok(());
+        }
+        self.append(std::iter::empty(), now_ms).map(|_| ())
+    }
+
+    /// The number of the next entry.
+    pub fn next_entry(&self) -> u64 {
+        self.next
+    }
+
+    /// The chain up to it.
+    pub fn chain(&self) -> ChainHash {
+        self.chain
+    }
+
+    /// Bytes written since the writer was opened.
+    pub fn bytes_written(&self) -> u64 {
+        self.bytes_written
+    }
+
+    fn halt(&mut self, error: &io::Error) -> LogHalted {
+        let halted =
+            LogHalted { reason: format!("writing the log in {}: {error}", self.folder.display()) };
+        tracing::error!(%error, folder = %self.folder.display(), "log halted");
+        self.halted = Some(halted.clone());
+        halted
+    }
+
+    fn write_batch(&mut self, count: u32, now_ms: u64) -> io::Result<()> {
+        let payload = &self.buffer[BATCH_HEADER_LEN..];
+        if payload.len() > MAX_PAYLOAD {
+            return Err(io::Error::other("a batch is longer than a batch may be"));
+        }
+        let header = BatchHeader {
+            payload_len: payload.len() as u32,
+            count,
+            payload_crc: crc32fast::hash(payload),
+            first: self.next,
+        }
+        .encode();
+        let chain = self.chain.next(&header, payload);
+        self.buffer[..BATCH_HEADER_LEN].copy_from_slice(&header);
+        self.buffer.extend_from_slice(&chain.0);
+
+        if self.segment.as_ref().is_none_or(|(_, len)| *len >= self.options.segment_bytes) {
+            self.begin_segment(now_ms)?;
+        }
+        let Some((file, len)) = self.segment.as_mut() else {
+            return Err(io::Error::other("no segment is open"));
+        };
+        file.write_all(&self.buffer)?;
+        file.sync()?;
+        *len += self.buffer.len() as u64;
+        self.bytes_written += self.buffer.len() as u64;
+        self.chain = chain;
+        self.next += u64::from(count);
+        Ok(())
+    }
+
+    fn begin_segment(&mut self, now_ms: u64) -> io::Result<()> {
+        let header =
+            SegmentHeader { first: self.next, created_ms: now_ms, chain: self.chain }.encode();
+        let path = segments::path_of(&self.folder, self.next);
+        let mut file = self.disk.create(&path)?;
+        file.write_all(&header)?;
+        // The name must outlast a crash before anything in the file is acknowledged.
+        self.disk.sync_folder(&self.folder)?;
+        self.segment = Some((file, header.len() as u64));
+        self.bytes_written += header.len() as u64;
+        debug_assert!(header.len() + BATCH_HEADER_LEN + CHAIN_LEN < MAX_PAYLOAD);
+        Ok(())
+    }
+}

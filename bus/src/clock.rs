@@ -1,0 +1,90 @@
+//! The time, brought in from outside: the machine's own, or a virtual one for repeatable runs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds since the clock was started, never going back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// `nanos` nanoseconds after the start of the clock.
+    pub const fn from_nanos(nanos: u64) -> Moment {
+        Moment(nanos)
+    }
+
+    /// Nanoseconds since the start of the clock.
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to this moment; nothing if `earlier` is later.
+    pub const fn since(self, earlier: Moment) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This moment moved on by `by`.
+    pub const fn plus(self, by: Duration) -> Moment {
+        Moment(self.0.saturating_add(by.as_nanos() as u64))
+    }
+}
+
+/// A monotonic clock that knows what Unix time it was started at.
+///
+/// Unix times are the start plus monotonic time, so a machine whose wall clock is set back or
+/// forth in mid-run moves no deadline and stamps nothing out of order.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    source: Source,
+    started_unix_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Real(std::time::Instant),
+    Virtual(tokio::time::Instant),
+}
+
+impl Clock {
+    /// The Unix time in milliseconds at which every virtual clock starts (2026-01-01T00:00:00Z).
+    pub const VIRTUAL_START_UNIX_MS: u64 = 1_767_225_600_000;
+
+    /// The machine's clock.
+    pub fn real() -> Clock {
+        Clock::real_from(0)
+    }
+
+    /// The machine's clock, but no earlier than `earliest_unix_ms`: after a restart time goes on
+    /// where the log ends, even if the wall clock was set back.
+    pub fn real_from(earliest_unix_ms: u64) -> Clock {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock {
+            source: Source::Real(std::time::Instant::now()),
+            started_unix_ms: earliest_unix_ms.max(since_epoch.as_millis() as u64),
+        }
+    }
+
+    /// The clock of the current tokio runtime, which must be paused; starts at
+    /// `started_unix_ms`.
+    pub fn virtual_at(started_unix_ms: u64) -> Clock {
+        Clock { source: Source::Virtual(tokio::time::Instant::now()), started_unix_ms }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Moment {
+        let elapsed = match &self.source {
+            Source::Real(start) => start.elapsed(),
+            Source::Virtual(start) => start.elapsed(),
+        };
+        Moment(elapsed.as_nanos() as u64)
+    }
+
+    /// The Unix time of `moment` in milliseconds.
+    pub fn unix_ms(&self, moment: Moment) -> u64 {
+        self.started_unix_ms + moment.0 / 1_000_000
+    }
+
+    /// Whether time is virtual.
+    pub fn is_virtual(&self) -> bool {
+        matches!(self.source, Source::Virtual(_))
+    }
+}

@@ -1,0 +1,53 @@
+//! The one binary: command line, wiring, shutdown. It alone knows all services.
+
+mod cli;
+mod quote_server;
+mod replay;
+mod restore;
+mod system;
+mod verify;
+mod workload_files;
+
+use clap::Parser;
+use cli::{Cli, Command, WorkloadCommand};
+use std::process::ExitCode;
+
+/// Why a command ended without doing what was asked.
+enum Failure {
+    /// The command line asks for what cannot be: exit code 2.
+    Usage(anyhow::Error),
+    /// Something went wrong: exit code 1.
+    Fault(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Fault(error.into())
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(cli.log_level())
+        .with_target(false)
+        .init();
+    let done = match cli.command {
+        Command::Replay(options) => replay::run(options),
+        Command::Verify(options) => verify::run(options),
+        Command::QuoteServer(options) => quote_server::run(options),
+        Command::Workload(WorkloadCommand::Generate(options)) => workload_files::generate(options),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Failure::Usage(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Fault(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `daytrade quote-server`.
+
+use crate::Failure;
+use crate::cli::QuoteServerOptions;
+use anyhow::Context;
+use bus::Clock;
+use quote_manager::simulator::{Simulator, SimulatorConfig, listen};
+use std::process::ExitCode;
+
+pub fn run(options: QuoteServerOptions) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = listen(options.listen).with_context(|| options.listen.to_string())?;
+        let simulator = Simulator::new(SimulatorConfig {
+            seed: options.seed,
+            delay: options.delay,
+            faults: options.faults,
+            clock: Clock::real(),
+        });
+        println!("quote server on {}, ends with Ctrl-C", listener.local_addr()?);
+        let interrupted = async {
+            // Without a signal handler Ctrl-C ends the process anyway.
+            let _ = tokio::signal::ctrl_c().await;
+        };
+        simulator.clone().serve(listener, interrupted).await;
+        let counts = simulator.counts();
+        println!(
+            "\n{} requests: {} answered, {} bad, {} faults played, {} given up by the client",
+            counts.requests, counts.answered, counts.bad_requests, counts.faults, counts.abandoned
+        );
+        Ok(ExitCode::SUCCESS)
+    })
+}

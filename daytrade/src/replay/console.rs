@@ -1,0 +1,172 @@
+//! What a run tells while it goes on: progress, unreadable lines, acknowledgements.
+
+use super::folder::OutFolder;
+use crate::cli::ReplayOptions;
+use ::workload::input::{Input, Line, ReadSoFar};
+use ::workload::played::Played;
+use ::workload::player::Audience;
+use anyhow::Context;
+use bus::Reply;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+/// Unreadable lines that are shown; all of them are written to `unreadable.txt`.
+const SHOWN: u64 = 10;
+
+/// How much of an unreadable line is shown, in bytes.
+const SHOWN_BYTES: usize = 80;
+
+/// Tells the user, and writes the files that grow during the run.
+pub struct Console {
+    bar: ProgressBar,
+    so_far: Vec<ReadSoFar>,
+    unreadable: u64,
+    unreadable_path: PathBuf,
+    unreadable_file: Option<BufWriter<File>>,
+    acknowledgements: Option<BufWriter<File>>,
+    fresh: Played,
+    trouble: Option<io::Error>,
+}
+
+impl Console {
+    /// A console for the run of `inputs` into `out`.
+    pub fn new(
+        options: &ReplayOptions,
+        inputs: &[Input],
+        out: &OutFolder,
+    ) -> anyhow::Result<Console> {
+        let acknowledgements = match &options.acknowledgements {
+            Some(path) => {
+                let file = File::create(path).with_context(|| path.display().to_string())?;
+                Some(BufWriter::new(file))
+            }
+            None => None,
+        };
+        let size: Option<u64> = inputs.iter().map(Input::size).sum();
+        let bar = match size {
+            Some(size) => ProgressBar::new(size)
+                .with_style(style("{bar:40.cyan/blue} {percent:>3} %  {msg}  {eta} to go")),
+            None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}")),
+        };
+        Ok(Console {
+            bar,
+            so_far: inputs.iter().map(Input::so_far).collect(),
+            unreadable: 0,
+            unreadable_path: out.path().join("unreadable.txt"),
+            unreadable_file: None,
+            acknowledgements,
+            fresh: Played::default(),
+            trouble: None,
+        })
+    }
+
+    /// Takes the progress bar away.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Adds what was played to `done` and ends the files.
+    ///
+    /// # Errors
+    /// A file could not be written.
+    pub fn finish(&mut self, done: &mut Played) -> anyhow::Result<()> {
+        for (first, last) in self.fresh.ranges() {
+            (first..=last).for_each(|transaction| done.insert(transaction));
+        }
+        if let Some(error) = self.trouble.take() {
+            return Err(error).context("the acknowledgements or unreadable.txt cannot be written");
+        }
+        if let Some(file) = &mut self.unreadable_file {
+            file.flush().with_context(|| self.unreadable_path.display().to_string())?;
+        }
+        if self.unreadable > SHOWN {
+            eprintln!(
+                "{} more unreadable lines, all of them in {}",
+                self.unreadable - SHOWN,
+                self.unreadable_path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Names the files of the run.
+    pub fn tell_files(&self, out: &OutFolder) {
+        println!("report  {}", out.path().join("report.html").display());
+        println!("state   {}", out.path().join("state.json").display());
+        println!("log     {}", out.log().display());
+    }
+
+    fn keep(&mut self, text: &str) -> io::Result<()> {
+        if self.unreadable_file.is_none() {
+            self.unreadable_file = Some(BufWriter::new(File::create(&self.unreadable_path)?));
+        }
+        match &mut self.unreadable_file {
+            Some(file) => writeln!(file, "{text}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Audience for Console {
+    fn unreadable(&mut self, file: &str, line: Line<'_>, column: usize, expected: &'static str) {
+        self.unreadable += 1;
+        let shown = &line.text[..line.text.len().min(SHOWN_BYTES)];
+        let more = if shown.len() < line.text.len() { "..." } else { "" };
+        let text = format!(
+            "{file}:{}:{column}: {expected} expected: {}{more}",
+            line.number,
+            shown.escape_ascii()
+        );
+        if self.unreadable <= SHOWN {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+        if let Err(error) = self.keep(&text) {
+            self.trouble.get_or_insert(error);
+        }
+    }
+
+    fn replies(&mut self, replies: &[Reply]) {
+        for reply in replies {
+            self.fresh.insert(reply.decided.command.transaction.0);
+        }
+        if let Some(file) = &mut self.acknowledgements {
+            let written = replies
+                .iter()
+                .try_for_each(|reply| writeln!(file, "{}", reply.decided.command.transaction))
+                .and_then(|()| file.flush());
+            if let Err(error) = written {
+                self.trouble.get_or_insert(error);
+            }
+        }
+    }
+
+    fn progress(&mut self, commands: u64) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.set_position(self.so_far.iter().map(ReadSoFar::bytes).sum());
+        let seconds = self.bar.elapsed().as_secs_f64();
+        if seconds > 0.1 {
+            let rate = commands as f64 / seconds;
+            self.bar.set_message(format!("{commands} commands, {rate:.0} a second"));
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// The width of the terminal in characters, or a common one where there is no terminal.
+pub fn width() -> usize {
+    match console_width() {
+        0 => 100,
+        width => width,
+    }
+}
+
+fn console_width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,100 @@
+//! The folder that a run writes to.
+
+use anyhow::Context;
+use serde::Serialize;
+use std::fs;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+/// Names in the folder that no DUMPLOG may take.
+pub const RESERVED: [&str; 6] =
+    ["log", "state.json", "report.json", "report.html", "unreadable.txt", "latest"];
+
+/// Where numbered folders are made when none is named.
+const OUT: &str = "out";
+
+/// The folder of a run.
+pub struct OutFolder {
+    path: PathBuf,
+}
+
+/// The log of the run in `out`.
+pub fn log_in(out: &Path) -> PathBuf {
+    out.join("log")
+}
+
+impl OutFolder {
+    /// Makes the folder: `named`, or the next numbered one, which `out/latest` then points to.
+    pub fn make(named: Option<&Path>) -> anyhow::Result<OutFolder> {
+        if let Some(path) = named {
+            fs::create_dir_all(path)
+                .with_context(|| format!("{}: the folder cannot be made", path.display()))?;
+            return Ok(OutFolder { path: path.to_path_buf() });
+        }
+        fs::create_dir_all(OUT)
+            .with_context(|| format!("{OUT}: the folder cannot be made (--out names another)"))?;
+        let highest = fs::read_dir(OUT)?
+            .filter_map(|item| item.ok()?.file_name().to_str()?.parse::<u32>().ok())
+            .max();
+        // Another run may take the same number at the same moment: whoever makes the folder has it.
+        for number in highest.unwrap_or(0) + 1.. {
+            let name = format!("{number:04}");
+            let path = Path::new(OUT).join(&name);
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    point_latest_to(&name);
+                    return Ok(OutFolder { path });
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("{}: the folder cannot be made", path.display()));
+                }
+            }
+        }
+        anyhow::bail!("{OUT}: no number is free")
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The entry log.
+    pub fn log(&self) -> PathBuf {
+        log_in(&self.path)
+    }
+
+    /// Length of the log's segments in bytes.
+    pub fn log_bytes(&self) -> anyhow::Result<u64> {
+        let mut bytes = 0;
+        for (_, path) in audit_logger::log::segments::list(&self.log())? {
+            bytes += fs::metadata(path)?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.path.join(name);
+        fs::write(&path, bytes).with_context(|| path.display().to_string())
+    }
+
+    /// Writes a file of JSON.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        let path = self.path.join(name);
+        let file = fs::File::create(&path).with_context(|| path.display().to_string())?;
+        serde_json::to_writer_pretty(BufWriter::new(file), value)
+            .with_context(|| path.display().to_string())
+    }
+}
+
+/// Best effort: without the link the run is as good.
+fn point_latest_to(name: &str) {
+    let link = Path::new(OUT).join("latest");
+    let fresh = Path::new(OUT).join(format!(".latest-{name}"));
+    #[cfg(unix)]
+    if std::os::unix::fs::symlink(name, &fresh).is_ok() {
+        let _ = fs::rename(&fresh, &link);
+    }
+}

@@ -1,0 +1,209 @@
+//! Reads a log back: the accounts, what was played, the DUMPLOGs, and where a writer goes on.
+
+use audit_logger::LogError;
+use audit_logger::dumplog::DumpRequest;
+use audit_logger::log::format::ChainHash;
+use audit_logger::log::recovery::{LogEnd, TornTail, find_end};
+use audit_logger::log::snapshot::{self, Snapshot};
+use audit_logger::log::{LogReader, segments};
+use domain::trading::codec::{Reader, decode_account, encode_account, put_text, put_u64};
+use domain::trading::command::{Action, Verb};
+use domain::trading::{Account, Entry, Outcome, UserName};
+use std::path::Path;
+use worker::Ledger;
+use workload::played::Played;
+
+/// A snapshot is written once this many entries would have to be replayed without it.
+const SNAPSHOT_EVERY: u64 = 1_000_000;
+
+/// What a log comes to.
+#[derive(Debug, Default)]
+pub struct Restored {
+    pub ledger: Ledger,
+    /// Transactions whose commands the log holds.
+    pub played: Played,
+    /// The DUMPLOGs in it.
+    pub dumps: Vec<DumpRequest>,
+    /// The latest time in it, in Unix milliseconds.
+    pub last_ms: u64,
+    /// Entries that were replayed, those behind the snapshot.
+    pub replayed: u64,
+    snapshot: u64,
+}
+
+/// Reads the log in `folder` from its newest snapshot on.
+pub fn restore(folder: &Path) -> Result<(Restored, LogEnd), LogError> {
+    let mut restored = Restored::default();
+    let mut start = None;
+    if let Some(found) = snapshot::load_newest(folder)? {
+        match Restored::from_snapshot(&found.payload) {
+            Some(from) => {
+                restored = Restored { snapshot: found.last, ..from };
+                start = Some(found);
+            }
+            None => {
+                tracing::warn!(last = found.last, "snapshot is of another version, passed over")
+            }
+        }
+    }
+    let after = start.as_ref().map_or(0, |found| found.last);
+    let mut reader = LogReader::open_at(folder, after + 1, None)?;
+    let stopped = replay(&mut reader, start.as_ref(), &mut restored);
+    let end = find_end(&reader, stopped, folder)?;
+    if start.is_some() && end.position.next <= after {
+        return Err(shorter_than_snapshot(folder, &end, after));
+    }
+    if restored.replayed >= SNAPSHOT_EVERY {
+        restored.save(folder, &end)?;
+    }
+    Ok((restored, end))
+}
+
+fn replay(
+    reader: &mut LogReader,
+    start: Option<&Snapshot>,
+    restored: &mut Restored,
+) -> Result<(), LogError> {
+    let after = start.map_or(0, |found| found.last);
+    // Batches that the snapshot covers are checked all the same, but not replayed.
+    while reader.position().next <= after {
+        if reader.next_batch()?.is_none() {
+            return Ok(());
+        }
+    }
+    if let Some(found) = start
+        && reader.position().chain != found.chain
+    {
+        return Err(LogError::Damaged {
+            path: reader.position().segment.map(|(path, _)| path).unwrap_or_default(),
+            offset: 0,
+            entry: after,
+            reason: "the log is not the one that the snapshot beside it was made of".to_string(),
+        });
+    }
+    reader.for_each(u64::MAX, |number, entry| {
+        restored
+            .replay(number, entry)
+            .map_err(|source| LogError::Diverges { entry: number, source })
+    })
+}
+
+fn shorter_than_snapshot(folder: &Path, end: &LogEnd, snapshot: u64) -> LogError {
+    LogError::Damaged {
+        path: folder.to_path_buf(),
+        offset: 0,
+        entry: end.position.next,
+        reason: format!("the log ends here, but a snapshot was made behind entry {snapshot}"),
+    }
+}
+
+impl Restored {
+    /// Takes in one more entry.
+    pub fn replay(
+        &mut self,
+        number: u64,
+        entry: Entry,
+    ) -> Result<(), domain::trading::entry::Divergence> {
+        self.ledger.replay(&entry)?;
+        self.replayed += 1;
+        let at_ms = match &entry {
+            Entry::Command(decided) => {
+                self.played.insert(decided.command.transaction.0);
+                if let Outcome::Accepted(_) = decided.outcome {
+                    self.note_dump(number, &decided.command.action);
+                }
+                decided.applied_ms
+            }
+            Entry::Quote(quote) => quote.received_ms,
+            Entry::QuoteRefused(refused) => refused.failed_ms,
+            Entry::Expired(expired) => expired.expired_ms,
+            Entry::Filled(filled) => filled.filled_ms,
+        };
+        self.last_ms = self.last_ms.max(at_ms);
+        Ok(())
+    }
+
+    fn note_dump(&mut self, number: u64, action: &Action) {
+        let (user, file) = match action {
+            Action::DumpAll(file) => (None, file),
+            Action::User { user, verb: Verb::DumpLog(file) } => (Some(user.to_string()), file),
+            _ => return,
+        };
+        self.dumps.push(DumpRequest { file: file.clone(), user, last: number });
+    }
+
+    /// Writes a snapshot of all this beside the log, which ends at `end`.
+    pub fn save(&self, folder: &Path, end: &LogEnd) -> Result<(), LogError> {
+        let accounts = self.ledger.accounts();
+        let last = end.position.next - 1;
+        save(folder, last, end.position.chain, accounts, &self.played, &self.dumps, self.last_ms)
+    }
+
+    fn from_snapshot(payload: &[u8]) -> Option<Restored> {
+        let mut reader = Reader::new(payload);
+        let last_ms = reader.u64("a time").ok()?;
+        let mut played = Played::default();
+        for _ in 0..reader.u64("a number of ranges").ok()? {
+            let first = reader.u64("a transaction").ok()?;
+            let last = reader.u64("a transaction").ok()?;
+            (first..=last).for_each(|transaction| played.insert(transaction));
+        }
+        let mut dumps = Vec::new();
+        for _ in 0..reader.u64("a number of dumps").ok()? {
+            let file = reader.file().ok()?;
+            let user = reader.text("a user").ok()?;
+            let user = (!user.is_empty()).then(|| user.to_string());
+            dumps.push(DumpRequest { file, user, last: reader.u64("an entry").ok()? });
+        }
+        let mut accounts = Vec::new();
+        while !reader.is_at_end() {
+            accounts.push(decode_account(&mut reader).ok()?);
+        }
+        Some(Restored { ledger: Ledger::new(accounts), played, dumps, last_ms, ..Self::default() })
+    }
+}
+
+/// Writes a snapshot of `accounts` and what else a later run needs to know.
+pub fn save<'a>(
+    folder: &Path,
+    last: u64,
+    chain: ChainHash,
+    accounts: impl IntoIterator<Item = (&'a UserName, &'a Account)>,
+    played: &Played,
+    dumps: &[DumpRequest],
+    last_ms: u64,
+) -> Result<(), LogError> {
+    let mut payload = Vec::new();
+    put_u64(last_ms, &mut payload);
+    let ranges = played.ranges();
+    put_u64(ranges.len() as u64, &mut payload);
+    for (first, last) in ranges {
+        put_u64(first, &mut payload);
+        put_u64(last, &mut payload);
+    }
+    put_u64(dumps.len() as u64, &mut payload);
+    for dump in dumps {
+        put_text(dump.file.as_given(), &mut payload);
+        put_text(dump.user.as_deref().unwrap_or_default(), &mut payload);
+        put_u64(dump.last, &mut payload);
+    }
+    for (user, account) in accounts {
+        encode_account(user, account, &mut payload);
+    }
+    snapshot::save(folder, &Snapshot { last, chain, payload })
+}
+
+/// Tells the user what was cut off the end of a log.
+pub fn warn_of(torn: &TornTail) {
+    eprintln!(
+        "warning: {} bytes behind the last whole batch were cut off; they are kept in {}\n         {}",
+        torn.bytes,
+        torn.kept_in.display(),
+        torn.reason
+    );
+}
+
+/// Whether there is a log in `folder`.
+pub fn holds_log(folder: &Path) -> Result<bool, LogError> {
+    Ok(!segments::list(folder)?.is_empty())
+}

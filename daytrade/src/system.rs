@@ -1,0 +1,164 @@
+//! The embedded system: all services in one process, wired together.
+
+use crate::cli::QuoteSource;
+use actix::prelude::*;
+use anyhow::Context as _;
+use audit_logger::log::actor::{CloseLog, LogSummary};
+use audit_logger::log::{LogWriter, LogWriterActor};
+use bus::{Clock, CommandQueue, EntryLog, Partition, QuoteClient};
+use domain::trading::{Account, UserName};
+use quote_manager::manager::{AskStats, Subscribe};
+use quote_manager::simulator::{DelayModel, Faults, Simulator, SimulatorConfig, listen};
+use quote_manager::source::{Connect, FixedSource, LegacyClient, Patience, Source};
+use quote_manager::{QuoteManager, QuoteStats};
+use std::net::Ipv4Addr;
+use tokio::sync::oneshot;
+use worker::ShardActor;
+use worker::shard::ExportAccounts;
+
+/// How the system is set up.
+pub struct SystemOptions {
+    pub workers: usize,
+    pub quotes: QuoteSource,
+    pub quote_delay: DelayModel,
+    pub quote_faults: Faults,
+    pub seed: u64,
+}
+
+/// The running system.
+pub struct System {
+    pub queue: CommandQueue,
+    shards: Vec<Addr<ShardActor>>,
+    manager: Addr<QuoteManager>,
+    log: Addr<LogWriterActor>,
+    arbiters: Vec<Arbiter>,
+}
+
+/// What the system leaves when it has stopped.
+pub struct Stopped {
+    pub accounts: Vec<(UserName, Account)>,
+    pub quotes: QuoteStats,
+    pub log: LogSummary,
+}
+
+/// Where an actor runs: on a thread of its own, or, under the virtual clock, where all others do.
+struct Places {
+    virtual_time: bool,
+    arbiters: Vec<Arbiter>,
+}
+
+impl Places {
+    fn start<A: Actor<Context = Context<A>>>(
+        &mut self,
+        make: impl FnOnce() -> A + Send + 'static,
+    ) -> Addr<A> {
+        if self.virtual_time {
+            return make().start();
+        }
+        let arbiter = Arbiter::new();
+        let address = A::start_in_arbiter(&arbiter.handle(), |_| make());
+        self.arbiters.push(arbiter);
+        address
+    }
+}
+
+impl System {
+    /// Starts all services: the log first, those that need it after it.
+    pub async fn start(
+        options: SystemOptions,
+        clock: &Clock,
+        writer: LogWriter,
+        accounts: impl IntoIterator<Item = (UserName, Account)>,
+    ) -> anyhow::Result<System> {
+        let mut places = Places { virtual_time: clock.is_virtual(), arbiters: Vec::new() };
+        let workers = options.workers;
+        let source = quote_source(&options, clock, &mut places).await?;
+
+        let appends = workers * worker::MAX_APPENDS + quote_manager::manager::MAX_APPENDS;
+        let log_clock = clock.clone();
+        let log = places.start(move || LogWriterActor::new(writer, log_clock, appends));
+        let entry_log = EntryLog::new(log.clone().recipient());
+
+        let (manager_clock, manager_log) = (clock.clone(), entry_log.clone());
+        let manager = places.start(move || {
+            QuoteManager::new(manager_clock, source, Patience::default(), manager_log)
+        });
+        let quotes = QuoteClient::new(manager.clone().recipient());
+
+        let mut owned: Vec<Vec<(UserName, Account)>> = (0..workers).map(|_| Vec::new()).collect();
+        for (user, account) in accounts {
+            owned[Partition::of_user(user.as_str()).worker(workers)].push((user, account));
+        }
+        let mut shards = Vec::new();
+        for accounts in owned {
+            let (clock, log, quotes) = (clock.clone(), entry_log.clone(), quotes.clone());
+            let shard = places.start(move || ShardActor::new(clock, log, quotes, accounts));
+            manager.send(Subscribe(shard.clone().recipient())).await?;
+            shards.push(shard);
+        }
+        let queue =
+            CommandQueue::new(shards.iter().map(|shard| shard.clone().recipient()).collect());
+        Ok(System { queue, shards, manager, log, arbiters: places.arbiters })
+    }
+
+    /// Stops the services in order: workers, quote manager, log. No command may be on its way.
+    pub async fn stop(self) -> anyhow::Result<Stopped> {
+        let mut accounts = Vec::new();
+        for shard in &self.shards {
+            accounts.extend(shard.send(ExportAccounts).await?);
+        }
+        let quotes = self.manager.send(AskStats).await?;
+        let log = self.log.send(CloseLog).await??;
+        for arbiter in self.arbiters {
+            arbiter.stop();
+            // A thread that panicked has told so itself.
+            let _ = arbiter.join();
+        }
+        Ok(Stopped { accounts, quotes, log })
+    }
+}
+
+async fn quote_source(
+    options: &SystemOptions,
+    clock: &Clock,
+    places: &mut Places,
+) -> anyhow::Result<Source> {
+    let connect = match &options.quotes {
+        QuoteSource::Fixed(price) => return Ok(Source::Fixed(FixedSource { price: *price })),
+        QuoteSource::Server { connect, .. } => connect.clone(),
+        QuoteSource::Simulator => {
+            let simulator = Simulator::new(SimulatorConfig {
+                seed: options.seed,
+                delay: options.quote_delay.clone(),
+                faults: options.quote_faults.clone(),
+                clock: clock.clone(),
+            });
+            if clock.is_virtual() {
+                Connect::Memory(simulator.handle())
+            } else {
+                serve(simulator, places).await?
+            }
+        }
+    };
+    Ok(Source::Legacy(LegacyClient::new(connect)))
+}
+
+/// Runs the simulator on a thread of its own, behind a real socket.
+async fn serve(simulator: Simulator, places: &mut Places) -> anyhow::Result<Connect> {
+    let arbiter = Arbiter::new();
+    let (tell, address) = oneshot::channel();
+    arbiter.spawn(async move {
+        match listen((Ipv4Addr::LOCALHOST, 0).into()) {
+            Ok(listener) => {
+                let _ = tell.send(listener.local_addr());
+                simulator.serve(listener, std::future::pending()).await;
+            }
+            Err(error) => {
+                let _ = tell.send(Err(error));
+            }
+        }
+    });
+    places.arbiters.push(arbiter);
+    let address = address.await?.context("the built-in quote server cannot listen")?;
+    Ok(Connect::Tcp(address))
+}

@@ -1,0 +1,192 @@
+//! One request to a legacy quote server: connect, one line out, one line in, close.
+
+use super::reply::{BadReply, MAX_LINE, QuoteReply, parse_reply};
+use crate::simulator;
+use domain::trading::{Stock, UserName};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// The longest request: a stock, a comma, a user name, a line ending.
+const MAX_REQUEST: usize = 3 + 1 + UserName::MAX_LEN + 1;
+
+/// Where a legacy quote server is.
+#[derive(Clone, Debug)]
+pub enum Connect {
+    /// At an address.
+    Tcp(SocketAddr),
+    /// At `name:port`. The name is looked up for every request, so that a server that moved is
+    /// found again.
+    Named(Arc<str>),
+    /// In this process, without a socket.
+    Memory(simulator::Handle),
+}
+
+/// A text that is no address of a server.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("expected the address of a quote server as HOST:PORT, found {0:?}")]
+pub struct BadAddress(Box<str>);
+
+impl Connect {
+    /// Reads `127.0.0.1:4443`, `[::1]:4443` or `quotes.example:4443`.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no host, no port, or something else in the text.
+    pub fn parse(text: &str) -> Result<Connect, BadAddress> {
+        if let Ok(address) = text.parse() {
+            return Ok(Connect::Tcp(address));
+        }
+        let is_name = |host: &str| {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        match text.rsplit_once(':') {
+            Some((host, port)) if is_name(host) && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+                Ok(Connect::Named(text.into()))
+            }
+            _ => Err(BadAddress(text.into())),
+        }
+    }
+}
+
+/// Why one request brought no quote. The texts stand on one line.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// No connection came about.
+    #[error("cannot connect to the quote server: {0}")]
+    Connect(#[source] io::Error),
+    /// The connection broke before the reply was there.
+    #[error("lost the connection to the quote server: {0}")]
+    Io(#[source] io::Error),
+    /// There is a reply, and it is no quote.
+    #[error("refused a reply of the quote server: {0}")]
+    Bad(#[from] BadReply),
+}
+
+/// A client of one legacy quote server. Clones share its bound on requests.
+#[derive(Clone, Debug)]
+pub struct LegacyClient {
+    connect: Connect,
+    in_flight: Arc<Semaphore>,
+}
+
+impl LegacyClient {
+    /// How many requests run at once unless told otherwise. More than a few hundred at once
+    /// corrupt the cryptokeys of the course's server (SENG 462, University of Victoria).
+    pub const MAX_IN_FLIGHT: usize = 256;
+
+    /// A client of the server at `connect`.
+    pub fn new(connect: Connect) -> LegacyClient {
+        LegacyClient::with_max_in_flight(connect, Self::MAX_IN_FLIGHT)
+    }
+
+    /// A client that runs at most `max_in_flight` requests at once, and at least one.
+    pub fn with_max_in_flight(connect: Connect, max_in_flight: usize) -> LegacyClient {
+        let slots = max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        LegacyClient { connect, in_flight: Arc::new(Semaphore::new(slots)) }
+    }
+
+    /// Waits for leave to run one more request; callers are served in turn.
+    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        // `None` only from a closed semaphore, and nothing closes this one.
+        self.in_flight.acquire().await.ok()
+    }
+
+    /// Asks once for the price of `stock` on behalf of `user`.
+    ///
+    /// It waits for as long as the server does; dropping the future abandons the request. It
+    /// leaves the bound on requests to its caller, [`ask`](super::ask).
+    ///
+    /// # Errors
+    ///
+    /// Where the server cannot be reached, hangs up, or answers something else than a quote for
+    /// this stock and user.
+    pub async fn ask_once(&self, stock: Stock, user: &UserName) -> Result<QuoteReply, AskError> {
+        match &self.connect {
+            Connect::Tcp(address) => {
+                let stream = TcpStream::connect(*address).await.map_err(AskError::Connect)?;
+                exchange(prepared(stream)?, stock, user).await
+            }
+            Connect::Named(name) => {
+                let stream = TcpStream::connect(&**name).await.map_err(AskError::Connect)?;
+                exchange(prepared(stream)?, stock, user).await
+            }
+            Connect::Memory(handle) => exchange(handle.connect(), stock, user).await,
+        }
+    }
+}
+
+/// Sets a fresh connection up for one short exchange.
+///
+/// Closing resets the connection (`SO_LINGER` of zero) instead of saying goodbye. By then either
+/// the whole reply is here or nobody wants it any more, so nothing is lost; and neither side is
+/// left with a socket in TIME_WAIT or, for an abandoned request, with one that waits for a reply
+/// of seconds. At thousands of requests a second those would use up the ports.
+fn prepared(stream: TcpStream) -> Result<TcpStream, AskError> {
+    stream.set_nodelay(true).map_err(AskError::Connect)?;
+    stream.set_zero_linger().map_err(AskError::Connect)?;
+    Ok(stream)
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    stock: Stock,
+    user: &UserName,
+) -> Result<QuoteReply, AskError> {
+    let mut request = [0; MAX_REQUEST];
+    let length = write_request(stock, user, &mut request);
+    stream.write_all(&request[..length]).await.map_err(AskError::Io)?;
+
+    let mut reply = [0; MAX_LINE];
+    let mut filled = 0;
+    while filled < reply.len() {
+        let read = stream.read(&mut reply[filled..]).await.map_err(AskError::Io)?;
+        let ended = reply[filled..filled + read].contains(&b'\n');
+        filled += read;
+        if read == 0 || ended {
+            break;
+        }
+    }
+    Ok(parse_reply(&reply[..filled], stock, user)?)
+}
+
+/// Writes `stock,user\n` to the start of `out`, and returns its length.
+fn write_request(stock: Stock, user: &UserName, out: &mut [u8; MAX_REQUEST]) -> usize {
+    let letters = stock.letters();
+    let mut length = 0;
+    for part in [letters.as_bytes(), b",", user.as_str().as_bytes(), b"\n"] {
+        out[length..length + part.len()].copy_from_slice(part);
+        length += part.len();
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_request_fits_its_buffer() {
+        let user = UserName::parse(&[b'u'; UserName::MAX_LEN]).unwrap();
+        let mut out = [0; MAX_REQUEST];
+        assert_eq!(write_request(Stock::parse(b"ABC").unwrap(), &user, &mut out), MAX_REQUEST);
+        let user = UserName::parse(b"oY01WVirLr").unwrap();
+        let length = write_request(Stock::parse(b"S").unwrap(), &user, &mut out);
+        assert_eq!(&out[..length], b"S,oY01WVirLr\n");
+    }
+
+    #[test]
+    fn an_address_names_host_and_port() {
+        assert!(matches!(Connect::parse("127.0.0.1:4443"), Ok(Connect::Tcp(_))));
+        assert!(matches!(Connect::parse("[::1]:4443"), Ok(Connect::Tcp(_))));
+        assert!(matches!(Connect::parse("quote-server.lan:4443"), Ok(Connect::Named(_))));
+        for text in ["", ":1", "host", "host:", "host:0", "host:70000", "ho st:1", "::1:9"] {
+            assert!(Connect::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

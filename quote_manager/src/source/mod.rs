@@ -1,0 +1,47 @@
+//! Where prices come from: the legacy quote server, or a fixed price for runs without one.
+//!
+//! A source answers one question at a time and remembers nothing: caching, and asking once for
+//! many, is the work of the quote manager. It deliberately writes no log; the caller hears of
+//! every failed request and logs it.
+
+mod client;
+mod fixed;
+mod reply;
+mod retry;
+
+use bus::Clock;
+use domain::trading::{Stock, UserName};
+
+pub use client::{AskError, BadAddress, Connect, LegacyClient};
+pub use fixed::FixedSource;
+pub use reply::{BadReply, MAX_LINE, QuoteReply, parse_reply};
+pub use retry::{Answer, Patience, QuoteUnavailable, ask};
+
+/// One of the places that prices come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A server that speaks the legacy protocol.
+    Legacy(LegacyClient),
+    /// One price for every stock, at once.
+    Fixed(FixedSource),
+}
+
+impl Source {
+    /// Asks for the price of `stock` on behalf of `user`, again and again within `patience`.
+    ///
+    /// `on_failure` hears of every request that failed or was refused, in the order of the
+    /// requests, but not of those that were only too slow.
+    pub async fn ask(
+        &self,
+        clock: &Clock,
+        stock: Stock,
+        user: &UserName,
+        patience: Patience,
+        on_failure: impl FnMut(&AskError),
+    ) -> Answer {
+        match self {
+            Source::Legacy(client) => ask(client, clock, stock, user, patience, on_failure).await,
+            Source::Fixed(fixed) => fixed.ask(clock, stock),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Where a worker keeps its accounts: a slot for each user, found by name.
+
+use bus::{Moment, ReplyTo};
+use domain::trading::{Account, Command, UserName};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// The number of a slot.
+pub type SlotId = u32;
+
+/// One user's account and what waits for it.
+#[derive(Debug)]
+pub struct Slot {
+    /// The user.
+    pub user: UserName,
+    /// The account; not open if the user only asks for quotes.
+    pub account: Account,
+    /// Set while a command waits for a quote.
+    pub parked: Option<Box<Parked>>,
+    /// Whether a timer is set for its pending buys and sells.
+    pub timer_set: bool,
+}
+
+/// Commands that wait, the first of them for a quote and the others for the first.
+#[derive(Debug)]
+pub struct Parked {
+    /// When the first was taken up.
+    pub since: Moment,
+    /// The commands, in order.
+    pub queue: VecDeque<Waiting>,
+}
+
+/// A command that was received and not yet decided.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The command.
+    pub command: Command,
+    /// When it was received.
+    pub received: Moment,
+    /// Where its reply goes.
+    pub reply_to: ReplyTo,
+}
+
+/// The slots of one worker.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    by_name: FxHashMap<UserName, SlotId>,
+    slots: Vec<Slot>,
+    free: Vec<SlotId>,
+}
+
+impl Accounts {
+    /// The slot of a user.
+    pub fn find(&self, user: &UserName) -> Option<SlotId> {
+        self.by_name.get(user).copied()
+    }
+
+    /// The slot of a user, made if there is none.
+    pub fn find_or_make(&mut self, user: &UserName) -> SlotId {
+        match self.find(user) {
+            Some(id) => id,
+            None => self.insert(user.clone(), Account::default()),
+        }
+    }
+
+    /// Puts an account into a slot of its own. The user must have none.
+    pub fn insert(&mut self, user: UserName, account: Account) -> SlotId {
+        let slot = Slot { user: user.clone(), account, parked: None, timer_set: false };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.slots[id as usize] = slot;
+                id
+            }
+            None => {
+                self.slots.push(slot);
+                (self.slots.len() - 1) as SlotId
+            }
+        };
+        self.by_name.insert(user, id);
+        id
+    }
+
+    /// Gives a slot up if nothing has come of it: no account was opened and nothing waits.
+    pub fn drop_if_empty(&mut self, id: SlotId) {
+        let slot = &self.slots[id as usize];
+        if !slot.account.open && slot.parked.is_none() && self.by_name.remove(&slot.user).is_some()
+        {
+            self.free.push(id);
+        }
+    }
+
+    /// The slot of that number, which must be one that was handed out.
+    pub fn slot(&mut self, id: SlotId) -> &mut Slot {
+        &mut self.slots[id as usize]
+    }
+
+    /// All open accounts, in no order.
+    pub fn open(&self) -> impl Iterator<Item = (&UserName, &Account)> {
+        self.by_name
+            .values()
+            .map(|&id| &self.slots[id as usize])
+            .filter(|slot| slot.account.open)
+            .map(|slot| (&slot.user, &slot.account))
+    }
+}

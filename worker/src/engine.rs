@@ -1,0 +1,359 @@
+//! One worker's accounts and what happens to them: commands, quotes and the passing of time go
+//! in, entries, replies and questions for prices come out. Synchronous, without IO: the
+//! [`ShardActor`](crate::ShardActor) around it does the waiting.
+
+use crate::accounts::{Accounts, Parked, SlotId, Waiting};
+use bus::{
+    Clock, CommandBatch, Entries, FreshQuote, Moment, QuoteAsk, QuoteResult, Reply, ReplyTo,
+};
+use domain::trading::command::{Action, Verb};
+use domain::trading::entry::{self, CommandDecided, PendingExpired, PriceUsed};
+use domain::trading::verbs::{self, Stamp, expiry};
+use domain::trading::{
+    Accepted, Account, Command, Entry, Outcome, Reject, Stock, TransactionNum, UserName,
+};
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+/// What came out of the engine since it was last emptied.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Entries for the log.
+    pub entries: Entries,
+    /// Replies, to be released when the entries are durable, grouped by client. Their entries are
+    /// numbered from 0 within [`entries`](Self::entries).
+    pub replies: Vec<(ReplyTo, Vec<Reply>)>,
+    /// Prices to be asked for.
+    pub asks: Vec<QuoteAsk>,
+}
+
+/// The accounts of one worker and the rules that run on them.
+pub struct Engine {
+    clock: Clock,
+    accounts: Accounts,
+    quotes: FxHashMap<Stock, FreshQuote>,
+    /// Accounts parked for a stock, in the order they came.
+    waiting: FxHashMap<Stock, Vec<SlotId>>,
+    /// When the oldest pending of an account runs out (Unix milliseconds): one timer an account.
+    timers: BinaryHeap<Reverse<(u64, SlotId)>>,
+    output: Output,
+}
+
+/// Whether a command was decided, or its account was parked for a quote.
+#[derive(PartialEq, Eq)]
+enum Step {
+    Decided,
+    Parked,
+}
+
+/// What is known of the price that a command waited for.
+#[derive(Clone, Copy)]
+enum Priced {
+    /// Nothing: it has not waited, or the price is among the fresh ones.
+    No,
+    /// It cannot be had.
+    Unavailable,
+}
+
+/// A command that is being decided. Clients are borrowed: to clone one for every command would
+/// have all workers count references to the same few.
+struct Asked<'a> {
+    command: Command,
+    received: Moment,
+    reply_to: &'a ReplyTo,
+}
+
+impl Asked<'_> {
+    fn wait(self) -> Waiting {
+        let Asked { command, received, reply_to } = self;
+        Waiting { command, received, reply_to: reply_to.clone() }
+    }
+}
+
+impl Engine {
+    /// An engine that owns `accounts`.
+    pub fn new(clock: Clock, accounts: impl IntoIterator<Item = (UserName, Account)>) -> Engine {
+        let mut engine = Engine {
+            clock,
+            accounts: Accounts::default(),
+            quotes: FxHashMap::default(),
+            waiting: FxHashMap::default(),
+            timers: BinaryHeap::new(),
+            output: Output::default(),
+        };
+        for (user, account) in accounts {
+            let id = engine.accounts.insert(user, account);
+            engine.set_timer(id);
+        }
+        engine
+    }
+
+    /// Takes what came out since the last time.
+    pub fn take_output(&mut self) -> Output {
+        std::mem::take(&mut self.output)
+    }
+
+    /// Runs a batch of commands.
+    pub fn run(&mut self, batch: CommandBatch) {
+        let CommandBatch { commands, received, reply_to } = batch;
+        let mut now = self.clock.now();
+        for command in commands {
+            now = self.receive(Asked { command, received, reply_to: &reply_to }, now);
+        }
+    }
+
+    /// Hears of prices: they are remembered while they are fresh, and the accounts that wait for
+    /// them go on.
+    pub fn hear(&mut self, news: &[QuoteResult]) {
+        for result in news {
+            let (stock, priced) = match result {
+                QuoteResult::Fresh(quote) => {
+                    self.quotes.insert(quote.stock, *quote);
+                    (quote.stock, Priced::No)
+                }
+                QuoteResult::Unavailable(stock) => (*stock, Priced::Unavailable),
+            };
+            for id in self.waiting.remove(&stock).unwrap_or_default() {
+                self.resume(id, priced);
+            }
+        }
+    }
+
+    /// Releases the pending buys and sells whose time has run out.
+    pub fn expire(&mut self) {
+        let now_ms = self.clock.unix_ms(self.clock.now());
+        while let Some(&Reverse((deadline_ms, id))) = self.timers.peek()
+            && deadline_ms < now_ms
+        {
+            self.timers.pop();
+            self.accounts.slot(id).timer_set = false;
+            self.expire_account(id, now_ms);
+            self.set_timer(id);
+        }
+    }
+
+    /// The last Unix millisecond before [`expire`](Self::expire) has something to do.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.timers.peek().map(|Reverse((deadline_ms, _))| *deadline_ms)
+    }
+
+    /// All open accounts, in no order.
+    pub fn accounts(&self) -> impl Iterator<Item = (&UserName, &Account)> {
+        self.accounts.open()
+    }
+
+    /// Decides a command or lets it wait; returns the time afterwards.
+    fn receive(&mut self, asked: Asked<'_>, now: Moment) -> Moment {
+        let Action::User { user, verb } = &asked.command.action else {
+            return self.receive_unowned(asked, now);
+        };
+        let id = match self.accounts.find(user) {
+            Some(id) => id,
+            // A user without an account: only what may open one, or may have to wait, needs room.
+            None if matches!(verb, Verb::Add(_) | Verb::Quote(_)) => {
+                self.accounts.find_or_make(user)
+            }
+            None => return self.decide_without_account(asked, now),
+        };
+        if let Some(parked) = &mut self.accounts.slot(id).parked {
+            parked.queue.push_back(asked.wait());
+            return now;
+        }
+        let (step, after) = self.step(id, asked, now, now, Priced::No);
+        if step == Step::Decided {
+            self.settle(id);
+        }
+        after
+    }
+
+    /// A command that is nobody's (a global DUMPLOG) or whose arguments are no good. The latter
+    /// keeps its place among its user's commands, should they be waiting.
+    fn receive_unowned(&mut self, asked: Asked<'_>, now: Moment) -> Moment {
+        let user = asked.command.action.user();
+        if let Some(user) = user.and_then(|user| UserName::parse(user.as_bytes()))
+            && let Some(id) = self.accounts.find(&user)
+            && let Some(parked) = &mut self.accounts.slot(id).parked
+        {
+            parked.queue.push_back(asked.wait());
+            return now;
+        }
+        self.decide_unowned(asked, now)
+    }
+
+    fn decide_unowned(&mut self, asked: Asked<'_>, now: Moment) -> Moment {
+        let outcome = match asked.command.action {
+            Action::Malformed(_) => Outcome::Rejected(Reject::Malformed),
+            _ => Outcome::Accepted(Accepted::Dumped),
+        };
+        self.conclude(asked, outcome, None, now, now)
+    }
+
+    fn decide_without_account(&mut self, asked: Asked<'_>, now: Moment) -> Moment {
+        let outcome = match asked.command.action {
+            Action::User { verb: Verb::DumpLog(_), .. } => Outcome::Accepted(Accepted::Dumped),
+            _ => Outcome::Rejected(Reject::UnknownAccount),
+        };
+        self.conclude(asked, outcome, None, now, now)
+    }
+
+    /// Takes up the commands of a parked account again; the first of them has its price now, or
+    /// will never have one.
+    fn resume(&mut self, id: SlotId, mut priced: Priced) {
+        let Some(mut parked) = self.accounts.slot(id).parked.take() else { return };
+        let mut now = self.clock.now();
+        let mut since = parked.since;
+        while let Some(waiting) = parked.queue.pop_front() {
+            let Waiting { command, received, reply_to } = waiting;
+            let asked = Asked { command, received, reply_to: &reply_to };
+            let (step, after) = self.step(id, asked, since, now, priced);
+            if step == Step::Parked {
+                // The step has parked the account anew; what is left waits behind it.
+                if let Some(again) = &mut self.accounts.slot(id).parked {
+                    again.queue.append(&mut parked.queue);
+                }
+                return;
+            }
+            (now, since, priced) = (after, after, Priced::No);
+        }
+        self.settle(id);
+    }
+
+    /// Decides a command of the account in slot `id`, taken up at `since`, or parks the account
+    /// for a quote.
+    fn step(
+        &mut self,
+        id: SlotId,
+        asked: Asked<'_>,
+        since: Moment,
+        now: Moment,
+        priced: Priced,
+    ) -> (Step, Moment) {
+        let Action::User { verb, .. } = &asked.command.action else {
+            return (Step::Decided, self.decide_unowned(asked, now));
+        };
+        let now_ms = self.clock.unix_ms(now);
+        let transaction = asked.command.transaction;
+        self.expire_account(id, now_ms);
+        let account = &self.accounts.slot(id).account;
+        let wanted = verbs::price_wanted(account, verb).unwrap_or(None);
+        let used = match (wanted, priced) {
+            (None, _) | (Some(_), Priced::Unavailable) => None,
+            (Some(stock), Priced::No) => match fresh_price(&self.quotes, stock, now, transaction) {
+                Some(used) => Some(used),
+                None => {
+                    self.park(id, stock, since, asked);
+                    return (Step::Parked, now);
+                }
+            },
+        };
+        let stamp = Stamp { transaction, now_ms };
+        let account = &mut self.accounts.slot(id).account;
+        let outcome = entry::decide(account, stamp, verb, used.map(|used| used.price));
+        let summary = matches!(outcome, Outcome::Accepted(Accepted::Summarised))
+            .then(|| Box::new(account.clone()));
+        let after = self.conclude_priced(asked, outcome, used, summary, since, now_ms);
+        (Step::Decided, after)
+    }
+
+    fn park(&mut self, id: SlotId, stock: Stock, since: Moment, asked: Asked<'_>) {
+        let slot = self.accounts.slot(id);
+        let ask = QuoteAsk {
+            stock,
+            transaction: asked.command.transaction,
+            name: asked.command.action.name(),
+            user: slot.user.clone(),
+        };
+        let queue = VecDeque::from([asked.wait()]);
+        slot.parked = Some(Box::new(Parked { since, queue }));
+        let others = self.waiting.entry(stock).or_default();
+        if others.is_empty() {
+            // Whoever waits for the stock already has asked.
+            self.output.asks.push(ask);
+        }
+        others.push(id);
+    }
+
+    /// After commands of an account were decided: its timer, or an end to its slot.
+    fn settle(&mut self, id: SlotId) {
+        if self.accounts.slot(id).account.open {
+            self.set_timer(id);
+        } else {
+            self.accounts.drop_if_empty(id);
+        }
+    }
+
+    fn set_timer(&mut self, id: SlotId) {
+        let slot = self.accounts.slot(id);
+        if !slot.timer_set
+            && let Some(deadline_ms) = slot.account.next_deadline_ms()
+        {
+            slot.timer_set = true;
+            self.timers.push(Reverse((deadline_ms, id)));
+        }
+    }
+
+    fn expire_account(&mut self, id: SlotId, now_ms: u64) {
+        let slot = self.accounts.slot(id);
+        while let Some((side, pending)) = expiry::expire_next(&mut slot.account, now_ms) {
+            self.output.entries.push(&Entry::Expired(PendingExpired {
+                transaction: pending.opened_by,
+                user: slot.user.clone(),
+                expired_ms: now_ms,
+                side,
+                stock: pending.stock,
+                shares: pending.shares,
+                cash: pending.cash,
+            }));
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        asked: Asked<'_>,
+        outcome: Outcome,
+        summary: Option<Box<Account>>,
+        since: Moment,
+        now: Moment,
+    ) -> Moment {
+        let now_ms = self.clock.unix_ms(now);
+        self.conclude_priced(asked, outcome, None, summary, since, now_ms)
+    }
+
+    /// Logs what came of a command and keeps its reply until the log has it; returns the time
+    /// afterwards.
+    fn conclude_priced(
+        &mut self,
+        asked: Asked<'_>,
+        outcome: Outcome,
+        price: Option<PriceUsed>,
+        summary: Option<Box<Account>>,
+        since: Moment,
+        applied_ms: u64,
+    ) -> Moment {
+        let Asked { command, received, reply_to } = asked;
+        let entry = Entry::Command(CommandDecided { command, applied_ms, price, outcome });
+        // Counted within the batch; the log tells where the batch stands.
+        let number = u64::from(self.output.entries.count());
+        self.output.entries.push(&entry);
+        let after = self.clock.now();
+        let Entry::Command(decided) = entry else { return after };
+        let execution = after.since(since);
+        let reply = Reply { decided, entry: number, received, execution, summary };
+        match self.output.replies.last_mut() {
+            Some((last, replies)) if last.same_client(reply_to) => replies.push(reply),
+            _ => self.output.replies.push((reply_to.clone(), vec![reply])),
+        }
+        after
+    }
+}
+
+fn fresh_price(
+    quotes: &FxHashMap<Stock, FreshQuote>,
+    stock: Stock,
+    now: Moment,
+    transaction: TransactionNum,
+) -> Option<PriceUsed> {
+    let quote = quotes.get(&stock).filter(|quote| quote.is_fresh(now))?;
+    Some(PriceUsed { price: quote.price, cached: quote.asked_by != transaction })
+}

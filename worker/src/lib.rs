@@ -1,0 +1,18 @@
+//! Owns accounts and runs the commands of their users.
+//!
+//! * [`engine`]: the accounts of one worker and what happens to them; no runtime, no IO.
+//! * [`accounts`]: where accounts are kept.
+//! * [`shard`]: the actor around an engine: its mailbox, its timers, the way to the log.
+//! * [`recovery`]: accounts folded from the entries of a log.
+//!
+//! A worker deliberately knows nothing of files, sockets and workloads: commands, quotes and
+//! durability come through `bus`.
+
+pub mod accounts;
+pub mod engine;
+pub mod recovery;
+pub mod shard;
+
+pub use engine::Engine;
+pub use recovery::Ledger;
+pub use shard::{MAX_APPENDS, ShardActor};

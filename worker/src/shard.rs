@@ -1,0 +1,147 @@
+//! The actor around an [`Engine`]: commands and news come in by its mailbox, entries go to the
+//! log, and replies leave when the log says that they are durable.
+
+use crate::Engine;
+use crate::engine::Output;
+use actix::prelude::*;
+use bus::{Clock, CommandBatch, EntryLog, Moment, QuoteClient, QuoteNews};
+use domain::trading::{Account, UserName};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Batches that may wait in the mailbox: enough that a worker never idles between two, few
+/// enough that a client that waits is told early to slow down.
+pub const MAILBOX: usize = 64;
+
+/// Appends that may be on their way to the log at once. While a flush is under way the next
+/// batches gather; beyond this the worker waits.
+pub const MAX_APPENDS: usize = 256;
+
+/// One worker.
+pub struct ShardActor {
+    engine: Engine,
+    clock: Clock,
+    log: EntryLog,
+    quotes: QuoteClient,
+    appends: Arc<Semaphore>,
+    wakes_at_ms: Option<u64>,
+}
+
+/// Asks for copies of all open accounts, in no order.
+#[derive(Message)]
+#[rtype(result = "Vec<(UserName, Account)>")]
+pub struct ExportAccounts;
+
+impl ShardActor {
+    /// A worker that owns `accounts`.
+    pub fn new(
+        clock: Clock,
+        log: EntryLog,
+        quotes: QuoteClient,
+        accounts: Vec<(UserName, Account)>,
+    ) -> ShardActor {
+        let engine = Engine::new(clock.clone(), accounts);
+        ShardActor {
+            engine,
+            clock,
+            log,
+            quotes,
+            appends: Arc::new(Semaphore::new(MAX_APPENDS)),
+            wakes_at_ms: None,
+        }
+    }
+
+    /// Sends on what came out of the engine. What waits for an answer waits in a task of its own:
+    /// futures that an actor holds are all polled whenever one of them is ready.
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        let Output { entries, replies, asks } = self.engine.take_output();
+        if !asks.is_empty() {
+            actix::spawn(self.quotes.ask(asks, ctx.address().recipient()));
+        }
+        if !entries.is_empty() {
+            let append = self.log.append(entries);
+            let release = |permit: OwnedSemaphorePermit| async move {
+                let durable = append.await;
+                for (client, mut batch) in replies {
+                    client.send(durable.clone().map(|durable| {
+                        batch.iter_mut().for_each(|reply| reply.entry += durable.first);
+                        batch
+                    }));
+                }
+                drop(permit);
+            };
+            match self.appends.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    actix::spawn(release(permit));
+                }
+                Err(_) => {
+                    let free = self.appends.clone().acquire_owned().into_actor(self);
+                    ctx.wait(free.map(|permit, _, _| {
+                        // The semaphore is never closed.
+                        if let Ok(permit) = permit {
+                            actix::spawn(release(permit));
+                        }
+                    }));
+                }
+            }
+        }
+        self.set_alarm(ctx);
+    }
+
+    /// Wakes the worker when the next pending buy or sell runs out.
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let Some(deadline_ms) = self.engine.next_deadline_ms() else { return };
+        // Due in the first millisecond behind the deadline.
+        let due_ms = deadline_ms + 1;
+        if self.wakes_at_ms.is_some_and(|wakes_at_ms| wakes_at_ms <= due_ms) {
+            return;
+        }
+        self.wakes_at_ms = Some(due_ms);
+        let now: Moment = self.clock.now();
+        let wait = Duration::from_millis(due_ms.saturating_sub(self.clock.unix_ms(now)));
+        ctx.run_later(wait, move |worker, ctx| {
+            if worker.wakes_at_ms == Some(due_ms) {
+                worker.wakes_at_ms = None;
+            }
+            worker.engine.expire();
+            worker.flush(ctx);
+        });
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.set_alarm(ctx);
+    }
+}
+
+impl Handler<CommandBatch> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, batch: CommandBatch, ctx: &mut Self::Context) {
+        self.engine.run(batch);
+        self.flush(ctx);
+    }
+}
+
+impl Handler<QuoteNews> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, news: QuoteNews, ctx: &mut Self::Context) {
+        self.engine.hear(&news.0);
+        self.flush(ctx);
+    }
+}
+
+impl Handler<ExportAccounts> for ShardActor {
+    type Result = MessageResult<ExportAccounts>;
+
+    fn handle(&mut self, _: ExportAccounts, _: &mut Self::Context) -> Self::Result {
+        let copy = |(user, account): (&UserName, &Account)| (user.clone(), account.clone());
+        MessageResult(self.engine.accounts().map(copy).collect())
+    }
+}

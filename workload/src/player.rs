@@ -1,0 +1,244 @@
+//! Plays workload files: reads commands and sends them to the workers as fast as they take them,
+//! never more than a window ahead of the replies.
+
+use crate::input::{Input, InputError, Line, Next};
+use crate::line::parse_line;
+use crate::played::Played;
+use crate::scoreboard::Scoreboard;
+use bus::{Clock, CommandBatch, CommandQueue, LogHalted, Partition, QueueClosed, Reply, ReplyTo};
+use domain::trading::{Action, Command, TransactionNum};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+/// Commands in a batch: one message costs a worker about as much as ten commands.
+const BATCH: usize = 512;
+
+/// Commands on their way at once: enough that users who wait for slow quotes do not keep the
+/// others waiting.
+pub const WINDOW: usize = 64 << 10;
+
+/// Batches that a worker may have before it; fewer than its mailbox holds, so that none waits to
+/// get in and is overtaken.
+const BATCHES_AHEAD: usize = 32;
+
+/// Why a run ended before its end.
+#[derive(Debug, Error)]
+pub enum PlayError {
+    /// A workload file cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The log has halted.
+    #[error(transparent)]
+    Halted(#[from] LogHalted),
+    /// The workers are gone.
+    #[error(transparent)]
+    Closed(#[from] QueueClosed),
+}
+
+/// What a player tells while it plays.
+pub trait Audience {
+    /// A line holds no command.
+    fn unreadable(&mut self, file: &str, line: Line<'_>, column: usize, expected: &'static str);
+
+    /// Replies came: what they tell of is durable.
+    fn replies(&mut self, replies: &[Reply]);
+
+    /// Called now and then.
+    fn progress(&mut self, commands: u64);
+}
+
+/// What a player counts besides the replies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines without a command.
+    pub unreadable: u64,
+    /// Commands that the log held already.
+    pub skipped: u64,
+}
+
+/// Plays workload files.
+pub struct Player<'a, A> {
+    queue: CommandQueue,
+    clock: Clock,
+    skip: &'a Played,
+    audience: &'a mut A,
+    scoreboard: Scoreboard,
+    tally: Tally,
+    next: u64,
+    batches: Vec<CommandBatch>,
+    ahead: Vec<VecDeque<Sent>>,
+    in_flight: usize,
+    reply_to: ReplyTo,
+    replies: mpsc::Receiver<Result<Vec<Reply>, LogHalted>>,
+}
+
+type Sent = Pin<Box<dyn Future<Output = Result<(), QueueClosed>>>>;
+
+impl<'a, A: Audience> Player<'a, A> {
+    /// A player that sends to `queue` and leaves out the transactions in `skip`. The run begins
+    /// now.
+    pub fn new(
+        queue: CommandQueue,
+        clock: Clock,
+        skip: &'a Played,
+        audience: &'a mut A,
+    ) -> Player<'a, A> {
+        let (sender, replies) = mpsc::channel(WINDOW);
+        let reply_to = ReplyTo::new(sender);
+        let now = clock.now();
+        let batch =
+            || CommandBatch { commands: Vec::new(), received: now, reply_to: reply_to.clone() };
+        Player {
+            batches: (0..queue.workers()).map(|_| batch()).collect(),
+            ahead: (0..queue.workers()).map(|_| VecDeque::new()).collect(),
+            queue,
+            skip,
+            audience,
+            scoreboard: Scoreboard::new(now),
+            tally: Tally::default(),
+            next: 1,
+            in_flight: 0,
+            reply_to,
+            replies,
+            clock,
+        }
+    }
+
+    /// Plays one file. Commands are numbered on from the file before.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the system has stopped.
+    pub async fn play(&mut self, mut input: Input) -> Result<(), PlayError> {
+        let name = input.name().to_string();
+        loop {
+            match input.next_line()? {
+                Next::Line(line) => {
+                    let read = if line.too_long {
+                        Err(crate::line::Unreadable { column: 1, expected: "a shorter line" })
+                    } else {
+                        parse_line(line.text)
+                    };
+                    match read {
+                        Ok(action) => self.command(action).await?,
+                        Err(fault) => {
+                            self.tally.unreadable += 1;
+                            self.audience.unreadable(&name, line, fault.column, fault.expected);
+                        }
+                    }
+                }
+                Next::Pause => {
+                    // What was read is on its way before more is waited for.
+                    self.send_all().await?;
+                    self.take_replies()?;
+                }
+                Next::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits for all replies, and ends the run.
+    ///
+    /// # Errors
+    /// The system has stopped.
+    pub async fn finish(mut self) -> Result<(Scoreboard, Tally), PlayError> {
+        self.settle().await?;
+        Ok((self.scoreboard, self.tally))
+    }
+
+    async fn command(&mut self, action: Action) -> Result<(), PlayError> {
+        let transaction = self.next;
+        self.next += 1;
+        if self.skip.contains(transaction) {
+            self.tally.skipped += 1;
+            return Ok(());
+        }
+        let alone = matches!(action, Action::DumpAll(_));
+        if alone {
+            // Everything before a global DUMPLOG belongs into it, nothing behind it does.
+            self.settle().await?;
+        }
+        while self.in_flight >= WINDOW {
+            self.send_all().await?;
+            self.await_replies().await?;
+        }
+        let worker = Partition::of(&action).worker(self.batches.len());
+        let batch = &mut self.batches[worker];
+        if batch.commands.is_empty() {
+            batch.received = self.clock.now();
+        }
+        batch.commands.push(Command {
+            transaction: TransactionNum(transaction),
+            received_ms: self.clock.unix_ms(batch.received),
+            action,
+        });
+        self.in_flight += 1;
+        if batch.commands.len() >= BATCH {
+            self.send(worker).await?;
+            self.take_replies()?;
+        }
+        if alone {
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), PlayError> {
+        self.send_all().await?;
+        while self.in_flight > 0 {
+            self.await_replies().await?;
+        }
+        Ok(())
+    }
+
+    async fn send_all(&mut self) -> Result<(), PlayError> {
+        for worker in 0..self.batches.len() {
+            self.send(worker).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, worker: usize) -> Result<(), PlayError> {
+        if self.batches[worker].commands.is_empty() {
+            return Ok(());
+        }
+        if self.ahead[worker].len() >= BATCHES_AHEAD
+            && let Some(oldest) = self.ahead[worker].pop_front()
+        {
+            oldest.await?;
+        }
+        let batch = CommandBatch {
+            commands: Vec::with_capacity(BATCH),
+            received: self.batches[worker].received,
+            reply_to: self.reply_to.clone(),
+        };
+        let batch = std::mem::replace(&mut self.batches[worker], batch);
+        let sent = self.queue.send(worker, batch);
+        self.ahead[worker].push_back(Box::pin(sent));
+        Ok(())
+    }
+
+    /// Takes the replies that are there.
+    fn take_replies(&mut self) -> Result<(), PlayError> {
+        while let Ok(replies) = self.replies.try_recv() {
+            self.count(&replies?);
+        }
+        Ok(())
+    }
+
+    /// Waits for a reply, then takes those that are there.
+    async fn await_replies(&mut self) -> Result<(), PlayError> {
+        // The player holds a sender itself, so the channel never closes.
+        let Some(replies) = self.replies.recv().await else { return Err(QueueClosed.into()) };
+        self.count(&replies?);
+        self.take_replies()
+    }
+
+    fn count(&mut self, replies: &[Reply]) {
+        self.in_flight -= replies.len();
+        self.scoreboard.record(replies, self.clock.now());
+        self.audience.replies(replies);
+        self.audience.progress(self.tally.skipped + self.scoreboard.commands());
+    }
+}
