@@ -1,10 +1,12 @@
 //! The one binary: command line, wiring, shutdown. It alone knows all services.
+#![allow(unreachable_pub, reason = "a binary exports nothing")]
 
 mod cli;
 mod quote_server;
 mod replay;
 mod restore;
 mod system;
+mod terminal;
 mod verify;
 mod workload_files;
 
@@ -42,11 +44,11 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(Failure::Usage(error)) => {
-            eprintln!("error: {error:#}");
+            terminal::warn(format_args!("error: {error:#}"));
             ExitCode::from(2)
         }
         Err(Failure::Fault(error)) => {
-            eprintln!("error: {error:#}");
+            terminal::warn(format_args!("error: {error:#}"));
             ExitCode::from(1)
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::cli::QuoteServerOptions;
+use crate::terminal::say;
 use anyhow::Context;
 use bus::Clock;
 use quote_manager::simulator::{Simulator, SimulatorConfig, listen};
@@ -17,17 +18,17 @@ pub fn run(options: QuoteServerOptions) -> Result<ExitCode, Failure> {
             faults: options.faults,
             clock: Clock::real(),
         });
-        println!("quote server on {}, ends with Ctrl-C", listener.local_addr()?);
+        say(format_args!("quote server on {}, ends with Ctrl-C", listener.local_addr()?));
         let interrupted = async {
             // Without a signal handler Ctrl-C ends the process anyway.
             let _ = tokio::signal::ctrl_c().await;
         };
         simulator.clone().serve(listener, interrupted).await;
         let counts = simulator.counts();
-        println!(
+        say(format_args!(
             "\n{} requests: {} answered, {} bad, {} faults played, {} given up by the client",
             counts.requests, counts.answered, counts.bad_requests, counts.faults, counts.abandoned
-        );
+        ));
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,5 +1,6 @@
 //! Reads a log back: the accounts, what was played, the DUMPLOGs, and where a writer goes on.
 
+use crate::terminal::warn;
 use audit_logger::LogError;
 use audit_logger::dumplog::DumpRequest;
 use audit_logger::log::format::ChainHash;
@@ -28,7 +29,6 @@ pub struct Restored {
     pub last_ms: u64,
     /// Entries that were replayed, those behind the snapshot.
     pub replayed: u64,
-    snapshot: u64,
 }
 
 /// Reads the log in `folder` from its newest snapshot on.
@@ -38,7 +38,7 @@ pub fn restore(folder: &Path) -> Result<(Restored, LogEnd), LogError> {
     if let Some(found) = snapshot::load_newest(folder)? {
         match Restored::from_snapshot(&found.payload) {
             Some(from) => {
-                restored = Restored { snapshot: found.last, ..from };
+                restored = from;
                 start = Some(found);
             }
             None => {
@@ -195,12 +195,12 @@ pub fn save<'a>(
 
 /// Tells the user what was cut off the end of a log.
 pub fn warn_of(torn: &TornTail) {
-    eprintln!(
+    warn(format_args!(
         "warning: {} bytes behind the last whole batch were cut off; they are kept in {}\n         {}",
         torn.bytes,
         torn.kept_in.display(),
         torn.reason
-    );
+    ));
 }
 
 /// Whether there is a log in `folder`.

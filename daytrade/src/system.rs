@@ -130,7 +130,7 @@ async fn quote_source(
             let simulator = Simulator::new(SimulatorConfig {
                 seed: options.seed,
                 delay: options.quote_delay.clone(),
-                faults: options.quote_faults.clone(),
+                faults: options.quote_faults,
                 clock: clock.clone(),
             });
             if clock.is_virtual() {

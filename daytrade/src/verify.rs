@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::cli::VerifyOptions;
+use crate::terminal::say;
 use anyhow::Context;
 use audit_logger::verify::{Options, verify};
 use std::fs::File;
@@ -21,7 +22,7 @@ pub fn run(options: VerifyOptions) -> Result<ExitCode, Failure> {
     };
     let workload = workload.as_mut().map(|reader| reader as &mut dyn BufRead);
     let report = verify(log, workload, &settings)?;
-    println!("{report}");
+    say(&report);
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

@@ -115,7 +115,6 @@ impl QuoteManager {
         let QuoteAsk { stock, transaction, name, user } = ask;
         let now_ms = self.clock.unix_ms(self.clock.now());
         let first = self.landed.news.is_empty();
-        self.in_flight.remove(&stock);
         self.stats.requests += u64::from(answer.requests);
         self.stats.abandoned += u64::from(answer.abandoned);
         let mut log_refused = |failed_ms: u64, message: String| {
@@ -135,7 +134,6 @@ impl QuoteManager {
             Ok((reply, sent)) => {
                 let quote = FreshQuote { stock, price: reply.price, sent, asked_by: transaction };
                 self.stats.answers += 1;
-                self.cache.insert(stock, quote);
                 self.landed.news.push(QuoteResult::Fresh(quote));
                 self.landed.entries.push(&Entry::Quote(QuoteReceived {
                     transaction,
@@ -202,8 +200,8 @@ impl Handler<Tell> for QuoteManager {
 
     fn handle(&mut self, _: Tell, ctx: &mut Self::Context) {
         let Landed { entries, news } = mem::take(&mut self.landed);
-        // The log gets the quotes before any worker knows them, so that no command stands before
-        // the quote it used.
+        // The log gets the quotes before any worker knows them, from here or from the cache, so
+        // that no command stands before the quote it used.
         let append = self.log.append(entries);
         match self.appends.clone().try_acquire_owned() {
             Ok(permit) => {
@@ -214,6 +212,16 @@ impl Handler<Tell> for QuoteManager {
                 });
             }
             Err(_) => ctx.wait(append.into_actor(self).map(|_, _, _| ())),
+        }
+        for result in &news {
+            let stock = match result {
+                QuoteResult::Fresh(quote) => {
+                    self.cache.insert(quote.stock, *quote);
+                    quote.stock
+                }
+                QuoteResult::Unavailable(stock) => *stock,
+            };
+            self.in_flight.remove(&stock);
         }
         let news = QuoteNews(news.into());
         for listener in &self.listeners {

@@ -222,8 +222,11 @@ impl Audit<'_> {
             return Some(right(price));
         }
         if !group.own.is_empty() {
-            let own = group.own.iter().map(|quote| right(quote.price));
-            return Some(own.clone().find(|&right| right == Some(code)).or(own.last()).flatten());
+            // Of several answers the log does not say which was used: it is one that fits.
+            let mut codes = group.own.iter().rev().map(|quote| right(quote.price));
+            let newest = codes.next().flatten();
+            let fits = newest == Some(code) || codes.any(|right| right == Some(code));
+            return Some(if fits { Some(code) } else { newest });
         }
         // A price that another transaction had asked for, and that is not told: any will do.
         let time = group.items.first().and_then(|item| item.at).unwrap_or(0);
@@ -314,6 +317,8 @@ impl Audit<'_> {
             return used;
         };
         let account = &mut self.accounts[user as usize];
+        // From here on the log is followed: one account that opens without an ADD is one finding.
+        account.open |= before == Before::Refuse(Code::UnknownAccount);
         if let Some(price) = price
             && matches!(before, Before::CarryOut { .. })
             && let Some(code) = rules::at_price(account, call, price)

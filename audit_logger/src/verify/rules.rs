@@ -156,21 +156,20 @@ pub(super) fn carry_out(
             Expected::Exactly(Movement::add(cents))
         }
         Verb::Buy => {
-            let pending = Pending::new(call, price, moment);
-            account.buys.push(match (pending.known, logged) {
-                (false, Some(movement)) => Pending { cents: movement.cents, ..pending },
-                _ => pending,
-            });
-            if pending.known {
-                Expected::Exactly(Movement::remove(pending.cents))
-            } else {
-                Expected::Unknown
+            let mut pending = Pending::new(call, price, moment);
+            if !pending.known {
+                pending.cents = logged.map_or(0, |movement| movement.cents);
+                account.buys.push(pending);
+                return Expected::Unknown;
             }
+            // What buys nothing had to be refused, and leaves nothing.
+            account.buys.extend((pending.shares > 0).then_some(pending));
+            Expected::Exactly(Movement::remove(pending.cents))
         }
         Verb::Sell => {
             let pending = Pending::new(call, price, moment);
             account.gain(stock, -pending.shares);
-            account.sells.push(pending);
+            account.sells.extend((pending.shares > 0 || !pending.known).then_some(pending));
             Expected::Exactly(None)
         }
         Verb::CommitBuy | Verb::CancelBuy => match account.buys.pop() {

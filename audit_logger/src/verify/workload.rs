@@ -207,12 +207,11 @@ impl Workload {
             self.altered(index, wanted, findings);
             return Some(index);
         }
-        // A DUMPLOG that names a user of whom nothing of the kind is expected.
+        // The DUMPLOG of the complete log with a user that nobody gave.
         let front = self.nobody.waiting.front().copied();
         if let Some(index) = front
-            && wanted.verb == Verb::DumpLog
-            && wanted.user.is_some()
-            && self.line(index).verb == Verb::DumpLog
+            && self.invented(self.line(index), wanted)
+            && self.same_but(Some(Argument::User), index, wanted)
         {
             self.nobody.waiting.pop_front();
             self.altered(index, wanted, findings);

@@ -241,7 +241,9 @@ impl<R: BufRead> Elements<R> {
                 return Err(VerifyFault::Log(std::io::Error::new(fault.kind(), fault)));
             }
             error => findings.add(FindingKind::XmlMalformed, line, None, || {
-                format!("{}; reading stopped here", quoted(error.to_string().as_bytes()))
+                // The error may quote the text.
+                let error: String = error.to_string().chars().take(200).collect();
+                format!("reading stopped here: {}", error.escape_debug())
             }),
         }
         Ok(())

@@ -150,6 +150,36 @@ pub(crate) fn workload() -> String {
     out + "[0] ADD,alice,1.00"
 }
 
+/// The good log, lived through by `users` pairs of users at the same time, and by other such crowds
+/// one after the other.
+pub(crate) fn crowd(users: u64, crowds: u64) -> Script {
+    let lines = good().0;
+    let number = |line: &String| line.split(' ').nth(2).unwrap().to_string();
+    // The elements of a transaction stand together.
+    let groups: Vec<&[String]> = lines
+        .chunk_by(|line, next| number(line) == number(next) && !next.starts_with("cmd"))
+        .collect();
+    let mut out = Vec::new();
+    for crowd in 0..crowds {
+        for group in &groups {
+            for user in 0..users {
+                for line in group.iter() {
+                    let mut words: Vec<String> = line.split(' ').map(str::to_string).collect();
+                    let at: u64 = words[1].parse().unwrap();
+                    let number: u64 = words[2].parse().unwrap();
+                    words[1] = (at + crowd * 140_000).to_string();
+                    words[2] = (crowd * 46 * users + (number - 1) * users + user + 1).to_string();
+                    for word in words.iter_mut().filter(|word| word.starts_with("u=")) {
+                        *word = format!("{word}_{user}_{crowd}");
+                    }
+                    out.push(words.join(" "));
+                }
+            }
+        }
+    }
+    Script(out)
+}
+
 impl Script {
     /// Replaces the one line that is `from` by the lines `to` (none, one or more).
     #[track_caller]

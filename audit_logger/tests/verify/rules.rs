@@ -35,7 +35,7 @@ const STRUCTURE: &[Row] = &[
         "cmd 310 21 CANCEL_SET_SELL u=alice s=ABC",
         &["cmd 310 21 CANCEL_SET_SELL u=alice"],
         FieldMissing,
-        1,
+        3,
     ),
     (
         "no file",
@@ -167,14 +167,14 @@ const REFUSALS: &[Row] = &[
         "error 420 32 BUY u=alice s=ABC f=100000.00 m=insufficient_funds",
         &["event 420 32 BUY u=alice s=ABC f=10.00", "cash 420 32 remove u=alice f=100000.00"],
         NotRefused,
-        3,
+        5,
     ),
     (
         "a SELL without shares carried out",
         "error 430 33 SELL u=alice s=QQQ f=1.00 m=insufficient_shares",
         &["quote 430 33 u=alice s=QQQ p=1.00"],
         NotRefused,
-        3,
+        4,
     ),
     (
         "a BUY of no share carried out",
@@ -388,7 +388,7 @@ const EFFECTS: &[Row] = &[
         "event 60301 15 SET_BUY_AMOUNT u=alice s=XYZ f=4.50",
         &["event 60301 15 SET_BUY_AMOUNT u=alice s=XYZ f=7.00"],
         FiredUnsatisfied,
-        3,
+        4,
     ),
     (
         "an order fires under the wrong command",
@@ -500,7 +500,7 @@ const QUOTES: &[Row] = &[
         "event 170 8 SELL u=alice s=ABC f=10.00",
         &["event 170 8 SELL u=alice s=ABC f=7.00"],
         PriceInvented,
-        3,
+        5,
     ),
     ("a price that nobody sees", "event 150 6 BUY u=alice s=ABC f=10.00", &[], PriceUntraced, 1),
     (

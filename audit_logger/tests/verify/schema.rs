@@ -21,7 +21,7 @@ const TABLE: &[(&str, &str, &str, FindingKind, usize)] = &[
         UnknownElement,
         1,
     ),
-    ("the wrong case", "<username>alice</username>", "<userName>alice</userName>", UnknownChild, 4),
+    ("the wrong case", "<username>alice</username>", "<userName>alice</userName>", UnknownChild, 9),
     (
         "a child of another element",
         "<action>add</action>",
@@ -80,7 +80,7 @@ const TABLE: &[(&str, &str, &str, FindingKind, usize)] = &[
     ("an unknown entity", "<server>daytrade</server>", "<server>&nbsp;</server>", XmlMalformed, 2),
     ("a wrong end tag", "</server>", "</servr>", XmlMalformed, 1),
     ("a lone ampersand", "<server>", "<server>a & b", XmlMalformed, 1),
-    ("no element at all", "<log>", "<log><", XmlMalformed, 1),
+    ("no element at all", "<log>", "<log><", XmlMalformed, 3),
     ("another root", "<log>", "<logs>", XmlMalformed, 9),
     ("text before the root", "<log>", "x<log>", StrayMarkup, 1),
     (
@@ -217,7 +217,7 @@ fn the_line_is_that_of_the_element() {
     let lines: Vec<&str> = log.lines().collect();
     let finding = &report.findings[0];
     assert_eq!(lines[finding.line as usize - 1], "  <quoteServer>");
-    assert_eq!(lines[finding.line as usize + 4], "    <price>7</price>");
+    assert_eq!(lines[finding.line as usize + 5], "    <price>7</price>");
     assert_eq!(finding.transaction, Some(14));
     assert_eq!(finding.code(), "amount_not_in_dollars");
 }

@@ -2,6 +2,7 @@
 
 use super::folder::OutFolder;
 use crate::cli::ReplayOptions;
+use crate::terminal::{say, warn};
 use ::workload::input::{Input, Line, ReadSoFar};
 use ::workload::played::Played;
 use ::workload::player::Audience;
@@ -82,20 +83,20 @@ impl Console {
             file.flush().with_context(|| self.unreadable_path.display().to_string())?;
         }
         if self.unreadable > SHOWN {
-            eprintln!(
+            warn(format_args!(
                 "{} more unreadable lines, all of them in {}",
                 self.unreadable - SHOWN,
                 self.unreadable_path.display()
-            );
+            ));
         }
         Ok(())
     }
 
     /// Names the files of the run.
     pub fn tell_files(&self, out: &OutFolder) {
-        println!("report  {}", out.path().join("report.html").display());
-        println!("state   {}", out.path().join("state.json").display());
-        println!("log     {}", out.log().display());
+        say(format_args!("report  {}", out.path().join("report.html").display()));
+        say(format_args!("state   {}", out.path().join("state.json").display()));
+        say(format_args!("log     {}", out.log().display()));
     }
 
     fn keep(&mut self, text: &str) -> io::Result<()> {
@@ -120,7 +121,7 @@ impl Audience for Console {
             shown.escape_ascii()
         );
         if self.unreadable <= SHOWN {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| warn(&text));
         }
         if let Err(error) = self.keep(&text) {
             self.trouble.get_or_insert(error);
@@ -157,16 +158,4 @@ impl Audience for Console {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// The width of the terminal in characters, or a common one where there is no terminal.
-pub fn width() -> usize {
-    match console_width() {
-        0 => 100,
-        width => width,
-    }
-}
-
-fn console_width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(0)
 }

@@ -8,6 +8,7 @@ use crate::Failure;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, SystemOptions};
+use crate::terminal::{say, width};
 use ::workload::input::Input;
 use ::workload::player::{Player, Tally};
 use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
@@ -172,7 +173,7 @@ fn finish(options: &ReplayOptions, out: &OutFolder, played: Played) -> Result<Ex
     out.write_json("report.json", &report)?;
     out.write("report.html", report::html(&report).as_bytes())?;
 
-    println!("{}", report::table(&report, console::width()));
+    say(report::table(&report, width()));
     console.tell_files(out);
     let strict = options.strict && tally.unreadable > 0;
     Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })
