@@ -158,10 +158,24 @@ impl Scoreboard {
             };
             report.latency.insert(name.to_string(), latency);
         }
-        report.series = self.series.clone();
-        for (at, interval) in report.series.iter_mut().enumerate() {
-            interval.t_s = (self.interval * (at as u32 + 1)).as_secs_f64().min(report.wall_s);
+        report.series = self.series_until(wall);
+    }
+
+    /// The intervals with their ends. The last one may have been cut short by the end of the run;
+    /// if little is left of it, it joins the one before: a rate over a moment says nothing.
+    fn series_until(&self, wall: Duration) -> Vec<Interval> {
+        let mut series = self.series.clone();
+        for (at, interval) in series.iter_mut().enumerate() {
+            interval.t_s = (self.interval * (at as u32 + 1)).min(wall).as_secs_f64();
         }
+        let last = wall.saturating_sub(self.interval * series.len().saturating_sub(1) as u32);
+        if series.len() > 1
+            && last < self.interval / 2
+            && let (Some(end), Some(before)) = (series.pop(), series.last_mut())
+        {
+            *before = Interval { t_s: end.t_s, ..merge(&[*before, end]) };
+        }
+        series
     }
 }
 
@@ -173,4 +187,36 @@ fn merge(parts: &[Interval]) -> Interval {
         quote_requests: sum.quote_requests + part.quote_requests,
         quote_cache_hits: sum.quote_cache_hits + part.quote_cache_hits,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(count: u64) -> Interval {
+        Interval { commands: count, ..Interval::default() }
+    }
+
+    #[test]
+    fn a_sliver_at_the_end_does_not_show_as_a_peak() {
+        let at = |ms: u64| Moment::from_nanos(ms * 1_000_000);
+        let mut board = Scoreboard::new(at(0));
+        for (ms, count) in [(10, 100), (30, 100), (51, 5)] {
+            board.note_interval(commands(count), at(ms));
+        }
+        let series = board.series_until(Duration::from_millis(51));
+        let shown: Vec<_> = series.iter().map(|part| (part.t_s, part.commands)).collect();
+        assert_eq!(shown, [(0.025, 100), (0.051, 105)]);
+    }
+
+    #[test]
+    fn a_long_run_keeps_a_bounded_series_and_loses_no_command() {
+        let mut board = Scoreboard::new(Moment::from_nanos(0));
+        for second in 0..3_600 {
+            board.note_interval(commands(10), Moment::from_nanos(second * 1_000_000_000));
+        }
+        let series = board.series_until(Duration::from_secs(3_600));
+        assert!(series.len() <= MOST_INTERVALS);
+        assert_eq!(series.iter().map(|part| part.commands).sum::<u64>(), 36_000);
+    }
 }

@@ -1,0 +1,56 @@
+# Every target says what it does: `make help`.
+.DEFAULT_GOAL := help
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# Warnings are errors everywhere, in the same way, so that nothing is built twice.
+CLIPPY := cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: format arrows lint tests docs deny ## Check everything: what CI runs
+
+.PHONY: format
+format: ## Check that the code is formatted
+	cargo fmt --all --check
+
+.PHONY: arrows
+arrows: ## Check that no crate depends on one it must not know
+	scripts/check-arrows
+
+.PHONY: lint
+lint: ## Run clippy, warnings denied
+	$(CLIPPY)
+
+.PHONY: tests
+tests: ## Run all tests
+	cargo test --workspace --locked
+
+.PHONY: docs
+docs: ## Build the API documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+.PHONY: deny
+deny: ## Check licences, duplicate dependencies and sources (where cargo-deny is installed)
+	@if command -v cargo-deny >/dev/null; then \
+	  cargo deny --offline check licenses bans sources; \
+	else \
+	  echo "cargo-deny is not installed: licences and duplicate dependencies are not checked"; \
+	fi
+
+.PHONY: bench
+bench: ## Run all benchmarks (minutes)
+	cargo bench --workspace
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for a minute each (needs cargo-fuzz and a nightly toolchain)
+	@for target in $$(cd fuzz && cargo +nightly fuzz list); do \
+	  (cd fuzz && cargo +nightly fuzz run $$target -- -max_total_time=60); \
+	done
+
+.PHONY: samples
+samples: ## Make the checked-in sample workloads anew
+	REGENERATE_SAMPLES=1 cargo test -p workload --test samples
