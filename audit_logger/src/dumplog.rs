@@ -5,6 +5,7 @@ use crate::error::LogError;
 use crate::log::LogReader;
 use crate::xml::{FOOT, HEAD, Renderer};
 use domain::trading::DumpFile;
+use rustc_hash::FxHashSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,37 +69,46 @@ pub fn write(
     reserved: &[&str],
     requests: &[DumpRequest],
 ) -> Result<Vec<Dump>, LogError> {
-    let mut newest: Vec<&DumpRequest> = Vec::new();
-    for request in requests {
-        newest.retain(|earlier| earlier.file.name() != request.file.name());
-        newest.push(request);
+    let mut taken = FxHashSet::default();
+    let mut newest: Vec<(PathBuf, &DumpRequest)> = Vec::new();
+    for request in requests.iter().rev() {
+        // Two names can come to one file, where one of them is reserved.
+        let path = folder.join(name_in(reserved, &request.file));
+        if taken.insert(path.clone()) {
+            newest.push((path, request));
+        }
     }
+    newest.reverse();
     let mut dumps = Vec::new();
     for group in newest.chunks(FILES_A_PASS) {
-        dumps.extend(write_pass(log, folder, server, reserved, group)?);
+        dumps.extend(write_pass(log, server, group)?);
     }
     Ok(dumps)
 }
 
+fn name_in(reserved: &[&str], file: &DumpFile) -> String {
+    let mut name = file.name().to_string();
+    while reserved.contains(&name.as_str()) {
+        name.push_str(".xml");
+    }
+    name
+}
+
 fn write_pass(
     log: &Path,
-    folder: &Path,
     server: &str,
-    reserved: &[&str],
-    requests: &[&DumpRequest],
+    requests: &[(PathBuf, &DumpRequest)],
 ) -> Result<Vec<Dump>, LogError> {
     let mut outputs = Vec::new();
-    for request in requests {
-        let name = request.file.name();
-        let taken = reserved.contains(&name);
-        let path = folder.join(if taken { format!("{name}.xml") } else { name.to_string() });
+    for (path, request) in requests {
+        let path = path.clone();
         let file = File::create(&path).map_err(LogError::io(&path, "create"))?;
         let mut buffer = Vec::with_capacity(WRITE_BUFFER + 4096);
         buffer.extend_from_slice(HEAD.as_bytes());
         let renderer = Renderer::new(server);
         outputs.push(Output { request, path, file, renderer, buffer, bytes: 0 });
     }
-    let last = requests.iter().map(|request| request.last).max().unwrap_or(0);
+    let last = requests.iter().map(|(_, request)| request.last).max().unwrap_or(0);
     LogReader::open(log)?.for_each(last, |number, entry| {
         for output in &mut outputs {
             let wanted = match &output.request.user {

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Nanoseconds since the clock was started, never going back.
+/// Nanoseconds since [`BEFORE_START`] before the clock was started, never going back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// `nanos` nanoseconds after the start of the clock.
+    /// The moment of that many nanoseconds.
     pub const fn from_nanos(nanos: u64) -> Moment {
         Moment(nanos)
     }
 
-    /// Nanoseconds since the start of the clock.
+    /// Its nanoseconds.
     pub const fn nanos(self) -> u64 {
         self.0
     }
@@ -26,7 +26,16 @@ impl Moment {
     pub const fn plus(self, by: Duration) -> Moment {
         Moment(self.0.saturating_add(by.as_nanos() as u64))
     }
+
+    /// This moment moved back by `by`, or the first of all moments.
+    pub const fn minus(self, by: Duration) -> Moment {
+        Moment(self.0.saturating_sub(by.as_nanos() as u64))
+    }
 }
+
+/// How far before the start of a clock its moments begin: what another process asked for up to so
+/// long before this one was started has a moment here too. As long as a price may be used.
+pub const BEFORE_START: Duration = Duration::from_secs(60);
 
 /// A monotonic clock that knows what Unix time it was started at.
 ///
@@ -75,12 +84,13 @@ impl Clock {
             Source::Real(start) => start.elapsed(),
             Source::Virtual(start) => start.elapsed(),
         };
-        Moment(elapsed.as_nanos() as u64)
+        Moment((BEFORE_START + elapsed).as_nanos() as u64)
     }
 
     /// The Unix time of `moment` in milliseconds.
     pub fn unix_ms(&self, moment: Moment) -> u64 {
-        self.started_unix_ms + moment.0 / 1_000_000
+        let ms = self.started_unix_ms + moment.0 / 1_000_000;
+        ms.saturating_sub(BEFORE_START.as_millis() as u64)
     }
 
     /// Whether time is virtual.

@@ -1,6 +1,6 @@
 //! The command queue: takes commands to the worker that owns their user, and replies back.
 
-use crate::Moment;
+use crate::{Moment, in_order};
 use actix::{Message, Recipient};
 use domain::trading::Account;
 use domain::trading::entry::CommandDecided;
@@ -31,6 +31,8 @@ pub struct Reply {
     pub received: Moment,
     /// From being taken up by its worker to being decided, the wait for its quote included.
     pub execution: Duration,
+    /// How old the price was that it used.
+    pub price_age: Option<Duration>,
     /// The account as it was, for DISPLAY_SUMMARY.
     pub summary: Option<Box<Account>>,
 }
@@ -83,8 +85,8 @@ impl CommandQueue {
     }
 
     /// Sends a batch to the worker of that number. It is in the worker's mailbox, in the order of
-    /// the calls, before this returns, unless the mailbox is full; the future ends when the worker
-    /// has taken it up, so a sender that waits is slowed to the worker's pace.
+    /// the calls, before this returns; the future ends when the worker has taken it up, so a sender
+    /// that waits for that of an earlier batch is slowed to the worker's pace.
     ///
     /// # Errors
     /// The worker has stopped.
@@ -93,7 +95,7 @@ impl CommandQueue {
         worker: usize,
         batch: CommandBatch,
     ) -> impl Future<Output = Result<(), QueueClosed>> + Send + 'static {
-        let sent = self.workers[worker].send(batch);
+        let sent = in_order::send(&self.workers[worker], batch);
         async move { sent.await.map_err(|_| QueueClosed) }
     }
 }

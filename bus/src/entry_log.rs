@@ -1,5 +1,6 @@
 //! The entry log: what is appended to it is durable before anyone is told.
 
+use crate::in_order;
 use actix::{Message, Recipient};
 use domain::trading::{Entry, codec};
 use thiserror::Error;
@@ -83,7 +84,7 @@ impl EntryLog {
         entries: Entries,
     ) -> impl Future<Output = Result<Durable, LogHalted>> + Send + 'static {
         let (done, durable) = oneshot::channel();
-        let sent = self.0.send(Append { entries, done });
+        let sent = in_order::send(&self.0, Append { entries, done });
         async move {
             let gone = || LogHalted { reason: "the log writer has stopped".to_string() };
             sent.await.map_err(|_| gone())?;

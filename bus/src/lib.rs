@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod command_queue;
 pub mod entry_log;
+mod in_order;
 pub mod partition;
 pub mod quotes;
 

@@ -49,6 +49,8 @@ pub struct QuoteAsk {
     pub name: CommandName,
     /// Its user.
     pub user: UserName,
+    /// Whether the price that is known is still good, and a newer one is wanted before it is not.
+    pub refresh: bool,
 }
 
 /// Asks for prices; the answers come as [`QuoteNews`].
@@ -66,26 +68,91 @@ pub struct AskQuotes {
 #[rtype(result = "()")]
 pub struct QuoteNews(pub Arc<[QuoteResult]>);
 
-/// The way to the quote manager.
+/// The way to the quote managers. They share the stocks among them, so that however many there
+/// are, one price is asked for once.
 #[derive(Clone)]
-pub struct QuoteClient(Recipient<AskQuotes>);
+pub struct QuoteClient {
+    managers: Arc<[Recipient<AskQuotes>]>,
+}
 
 impl QuoteClient {
-    /// The quote manager behind `manager`.
-    pub fn new(manager: Recipient<AskQuotes>) -> QuoteClient {
-        QuoteClient(manager)
+    /// The quote managers behind `managers`, in an order that is the same for all who ask.
+    pub fn new(managers: Vec<Recipient<AskQuotes>>) -> QuoteClient {
+        QuoteClient { managers: managers.into() }
     }
 
-    /// Asks. The future ends when the manager has taken the question up.
+    /// Asks. The questions are in the managers' mailboxes before this returns; the future ends
+    /// when they have been taken up.
     pub fn ask(
         &self,
         asks: Vec<QuoteAsk>,
         reply_to: Recipient<QuoteNews>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let sent = self.0.send(AskQuotes { asks, reply_to });
-        async move {
-            // A manager that is gone answers nothing; the system is being shut down then.
-            let _ = sent.await;
+        let mut shares: Vec<Vec<QuoteAsk>> = self.managers.iter().map(|_| Vec::new()).collect();
+        let alive: Vec<bool> = self.managers.iter().map(Recipient::connected).collect();
+        for ask in asks {
+            // Where no manager is left the system is being shut down, and nobody waits any more.
+            if let Some(manager) = manager_of(ask.stock, &alive) {
+                shares[manager].push(ask);
+            }
         }
+        let mut sent = Vec::new();
+        for (manager, asks) in self.managers.iter().zip(shares) {
+            if !asks.is_empty() {
+                sent.push(manager.send(AskQuotes { asks, reply_to: reply_to.clone() }));
+            }
+        }
+        async move {
+            for taken_up in sent {
+                // A manager that has just died answers nothing: whoever waits asks again.
+                let _ = taken_up.await;
+            }
+        }
+    }
+}
+
+/// Which of the managers that are alive is asked for `stock`: rendezvous hashing. When one dies,
+/// its stocks are spread over the others, and no other stock moves.
+fn manager_of(stock: Stock, alive: &[bool]) -> Option<usize> {
+    let weight = |manager: usize| {
+        let letters = stock.letters();
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ (manager as u64).wrapping_mul(0x9e37_79b9);
+        for &byte in letters.as_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        // The finaliser of MurmurHash3: neighbours in, strangers out.
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        hash ^ (hash >> 33)
+    };
+    (0..alive.len()).filter(|&manager| alive[manager]).max_by_key(|&manager| weight(manager))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stocks() -> impl Iterator<Item = Stock> {
+        (b'A'..=b'Z').flat_map(|first| {
+            (b'A'..=b'Z').filter_map(move |second| Stock::parse(&[first, second]))
+        })
+    }
+
+    #[test]
+    fn managers_share_the_stocks_evenly() {
+        let mut shares = [0; 4];
+        stocks().for_each(|stock| shares[manager_of(stock, &[true; 4]).unwrap()] += 1);
+        assert!(shares.iter().all(|share| (120..220).contains(share)), "{shares:?}");
+    }
+
+    #[test]
+    fn only_the_stocks_of_a_dead_manager_move() {
+        for stock in stocks() {
+            let before = manager_of(stock, &[true; 4]).unwrap();
+            let after = manager_of(stock, &[true, false, true, true]).unwrap();
+            assert!(after == before || before == 1);
+            assert_ne!(after, 1);
+        }
+        assert_eq!(manager_of(Stock::parse(b"A").unwrap(), &[false; 4]), None);
     }
 }

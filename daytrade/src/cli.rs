@@ -1,8 +1,9 @@
 //! The command line.
 
+use crate::experiment::ExperimentCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quote_manager::simulator::{DelayModel, Faults};
-use quote_manager::source::Connect;
+use quote_manager::source::{Connect, StrategyKind};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ pub enum Command {
     Verify(VerifyOptions),
     /// Be a quote server like the course's: its protocol, its delays and its faults
     QuoteServer(QuoteServerOptions),
+    /// Measure what quotes take and cost, and draw it
+    #[command(subcommand)]
+    Experiment(ExperimentCommand),
     /// Make workload files
     #[command(subcommand)]
     Workload(WorkloadCommand),
@@ -70,6 +74,31 @@ pub struct ReplayOptions {
     /// `na=0.05,garbage=0.01,silence=0.02`
     #[arg(long, default_value = "none", value_name = "FAULTS")]
     pub quote_faults: Faults,
+
+    /// When to ask the quote server again: `wait` (never), `retry` (give up after 20 ms, then with
+    /// 5 ms more each time) or `hedge` (a second request beside a late first one)
+    #[arg(long, default_value_t, value_name = "STRATEGY")]
+    pub quote_strategy: StrategyKind,
+
+    /// The most requests to the quote server in any minute: beyond them commands that need a price
+    /// are refused
+    #[arg(long, value_name = "N")]
+    pub quote_budget: Option<u32>,
+
+    /// The most requests to the quote server at once
+    #[arg(long, default_value_t = 256, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub quote_in_flight: u16,
+
+    /// Ask for a price in use again this many seconds before it runs out, so that nobody waits for
+    /// it; not done if not given, because quotes cost money
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
+    pub quote_refresh: Option<u64>,
+
+    /// How many quote managers share the stocks
+    #[arg(long, default_value_t = 1, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub quote_managers: u16,
 
     /// Prices and delays of the built-in quote server follow from this number
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -192,6 +221,18 @@ pub struct QuoteServerOptions {
     /// Prices and delays follow from this number
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+
+    /// Asking again for a stock while a slow request for it is on its way brings nothing
+    #[arg(long)]
+    pub sticky: bool,
+
+    /// How far the server's clock is off
+    #[arg(long, default_value_t = 0, value_name = "MS", allow_negative_numbers = true)]
+    pub skew_ms: i64,
+
+    /// With more requests than this at once cryptokeys come out broken
+    #[arg(long, value_name = "N")]
+    pub corrupts_above: Option<u32>,
 }
 
 #[derive(Args)]

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "a binary exports nothing")]
 
 mod cli;
+mod experiment;
 mod quote_server;
 mod replay;
 mod restore;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Replay(options) => replay::run(options),
         Command::Verify(options) => verify::run(options),
         Command::QuoteServer(options) => quote_server::run(options),
+        Command::Experiment(command) => experiment::run(command),
         Command::Workload(WorkloadCommand::Generate(options)) => workload_files::generate(options),
     };
     match done {

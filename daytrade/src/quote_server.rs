@@ -5,19 +5,25 @@ use crate::cli::QuoteServerOptions;
 use crate::terminal::say;
 use anyhow::Context;
 use bus::Clock;
-use quote_manager::simulator::{Simulator, SimulatorConfig, listen};
+use quote_manager::simulator::{Quirks, Simulator, SimulatorConfig, listen};
 use std::process::ExitCode;
 
 pub fn run(options: QuoteServerOptions) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = listen(options.listen).with_context(|| options.listen.to_string())?;
-        let simulator = Simulator::new(SimulatorConfig {
+        let quirks = Quirks {
+            sticky: options.sticky,
+            skew_ms: options.skew_ms,
+            corrupts_above: options.corrupts_above,
+        };
+        let config = SimulatorConfig {
             seed: options.seed,
             delay: options.delay,
             faults: options.faults,
             clock: Clock::real(),
-        });
+        };
+        let simulator = Simulator::with_quirks(config, quirks);
         say(format_args!("quote server on {}, ends with Ctrl-C", listener.local_addr()?));
         let interrupted = async {
             // Without a signal handler Ctrl-C ends the process anyway.

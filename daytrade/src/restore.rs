@@ -46,13 +46,15 @@ pub fn restore(folder: &Path) -> Result<(Restored, LogEnd), LogError> {
             }
         }
     }
+    // From the segment that holds the last entry of the snapshot: its chain ends there.
     let after = start.as_ref().map_or(0, |found| found.last);
-    let mut reader = LogReader::open_at(folder, after + 1, None)?;
+    let mut reader = LogReader::open_at(folder, after.max(1), None)?;
     let stopped = replay(&mut reader, start.as_ref(), &mut restored);
-    let end = find_end(&reader, stopped, folder)?;
-    if start.is_some() && end.position.next <= after {
-        return Err(shorter_than_snapshot(folder, &end, after));
+    if reader.position().next <= after {
+        // Entries that were durable once are gone: what is left of them is no torn tail.
+        return Err(stopped.err().unwrap_or_else(|| shorter_than_snapshot(folder, &reader, after)));
     }
+    let end = find_end(&reader, stopped, folder)?;
     if restored.replayed >= SNAPSHOT_EVERY {
         restored.save(folder, &end)?;
     }
@@ -64,22 +66,10 @@ fn replay(
     start: Option<&Snapshot>,
     restored: &mut Restored,
 ) -> Result<(), LogError> {
-    let after = start.map_or(0, |found| found.last);
-    // Batches that the snapshot covers are checked all the same, but not replayed.
-    while reader.position().next <= after {
-        if reader.next_batch()?.is_none() {
-            return Ok(());
-        }
-    }
     if let Some(found) = start
-        && reader.position().chain != found.chain
+        && !skip_to(reader, found)?
     {
-        return Err(LogError::Damaged {
-            path: reader.position().segment.map(|(path, _)| path).unwrap_or_default(),
-            offset: 0,
-            entry: after,
-            reason: "the log is not the one that the snapshot beside it was made of".to_string(),
-        });
+        return Ok(());
     }
     reader.for_each(u64::MAX, |number, entry| {
         restored
@@ -88,11 +78,38 @@ fn replay(
     })
 }
 
-fn shorter_than_snapshot(folder: &Path, end: &LogEnd, snapshot: u64) -> LogError {
+/// Passes over the batches that the snapshot covers, which are checked all the same; whether the
+/// log reaches so far.
+fn skip_to(reader: &mut LogReader, snapshot: &Snapshot) -> Result<bool, LogError> {
+    loop {
+        let position = reader.position();
+        if position.next > snapshot.last && position.chain == snapshot.chain {
+            return Ok(true);
+        }
+        // The empty batch that closed the log may stand between its last entry and the snapshot;
+        // an entry may not.
+        let foreign = match reader.next_batch()? {
+            Some((first, bytes)) => first > snapshot.last && !bytes.is_empty(),
+            None if position.next > snapshot.last => true,
+            None => return Ok(false),
+        };
+        if foreign {
+            return Err(LogError::Damaged {
+                path: position.segment.map(|(path, _)| path).unwrap_or_default(),
+                offset: 0,
+                entry: snapshot.last,
+                reason: "the log is not the one that the snapshot beside it was made of"
+                    .to_string(),
+            });
+        }
+    }
+}
+
+fn shorter_than_snapshot(folder: &Path, reader: &LogReader, snapshot: u64) -> LogError {
     LogError::Damaged {
         path: folder.to_path_buf(),
         offset: 0,
-        entry: end.position.next,
+        entry: reader.position().next,
         reason: format!("the log ends here, but a snapshot was made behind entry {snapshot}"),
     }
 }
@@ -206,4 +223,93 @@ pub fn warn_of(torn: &TornTail) {
 /// Whether there is a log in `folder`.
 pub fn holds_log(folder: &Path) -> Result<bool, LogError> {
     Ok(!segments::list(folder)?.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use audit_logger::log::{LogOptions, LogWriter};
+    use bus::Entries;
+    use domain::trading::command::Command;
+    use domain::trading::entry::{CommandDecided, decide};
+    use domain::trading::parse::parse_action;
+    use domain::trading::verbs::Stamp;
+    use domain::trading::{TransactionNum, command::CommandName};
+
+    /// An ADD of a cent by user `a`, as transaction `number`.
+    fn entry(number: u64, account: &mut Account) -> Entry {
+        let action = parse_action(CommandName::Add, Some(b"a,0.01"));
+        let transaction = TransactionNum(number);
+        let Action::User { verb, .. } = &action else { panic!("an ADD is a user's") };
+        let stamp = Stamp { transaction, now_ms: number };
+        let outcome = decide(account, stamp, verb, None);
+        let command = Command { transaction, received_ms: number, action };
+        Entry::Command(CommandDecided { command, applied_ms: number, price: None, outcome })
+    }
+
+    /// Goes on with the log in `folder` by `count` batches of an entry each, in segments of at
+    /// most `segment_bytes`; returns what it came to before.
+    fn go_on(folder: &Path, count: u64, segment_bytes: u64, snapshot: bool) -> Restored {
+        let lock = segments::lock(folder).unwrap();
+        let (mut restored, end) = restore(folder).unwrap();
+        let mut writer = LogWriter::open(folder, lock, &end, LogOptions { segment_bytes }).unwrap();
+        let name = UserName::parse(b"a").unwrap();
+        let found = restored.ledger.accounts().into_iter().find(|(user, _)| **user == name);
+        let mut account = found.map(|(_, account)| account.clone()).unwrap_or_default();
+        for number in end.position.next..end.position.next + count {
+            let entry = entry(number, &mut account);
+            let mut entries = Entries::default();
+            entries.push(&entry);
+            writer.append([&entries].into_iter(), number).unwrap();
+            restored.replay(number, entry).unwrap();
+        }
+        writer.close(1).unwrap();
+        if snapshot {
+            let accounts = restored.ledger.accounts();
+            let (last, chain) = (writer.next_entry() - 1, writer.chain());
+            save(folder, last, chain, accounts, &restored.played, &[], restored.last_ms).unwrap();
+        }
+        restored
+    }
+
+    /// Segments begin and end everywhere around the snapshot's last entry.
+    #[test]
+    fn a_snapshot_is_found_its_place_in_the_log_wherever_segments_end() {
+        for segment_bytes in [1, 150, 300, 1_000, 1 << 20] {
+            for count in 1..8 {
+                let folder = tempfile::tempdir().unwrap();
+                let folder = folder.path();
+                go_on(folder, count, segment_bytes, true);
+                let (restored, _) = restore(folder).unwrap();
+                assert_eq!((restored.played.len(), restored.replayed), (count, 0));
+                // Closed once more behind the snapshot, and once more behind three entries.
+                go_on(folder, 0, segment_bytes, false);
+                go_on(folder, 3, segment_bytes, false);
+                let (restored, end) = restore(folder).unwrap();
+                assert_eq!((restored.played.len(), restored.replayed), (count + 3, 3));
+                assert_eq!(end.position.next, count + 4);
+            }
+        }
+    }
+
+    /// Batches that the snapshot covers are gone: to cut there would hide it.
+    #[test]
+    fn a_tail_that_the_snapshot_covers_is_never_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        go_on(folder, 5, 1 << 20, true);
+        let (_, path) = segments::list(folder).unwrap().remove(0);
+        let whole = std::fs::read(&path).unwrap();
+        for length in 1..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let restored = restore(folder);
+            if let Ok((restored, end)) = restored {
+                // Only the batch that closed the log may be torn.
+                assert_eq!(restored.played.len(), 5);
+                assert_eq!(end.position.next, 6);
+            } else {
+                assert_eq!(std::fs::read(&path).unwrap(), &whole[..length], "{length}");
+            }
+        }
+    }
 }

@@ -9,9 +9,10 @@ use bus::{Clock, CommandQueue, EntryLog, Partition, QuoteClient};
 use domain::trading::{Account, UserName};
 use quote_manager::manager::{AskStats, Subscribe};
 use quote_manager::simulator::{DelayModel, Faults, Simulator, SimulatorConfig, listen};
-use quote_manager::source::{Connect, FixedSource, LegacyClient, Patience, Source};
+use quote_manager::source::{ClientOptions, Connect, FixedSource, LegacyClient, Source};
 use quote_manager::{QuoteManager, QuoteStats};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use worker::ShardActor;
 use worker::shard::ExportAccounts;
@@ -22,6 +23,9 @@ pub struct SystemOptions {
     pub quotes: QuoteSource,
     pub quote_delay: DelayModel,
     pub quote_faults: Faults,
+    pub quote_managers: usize,
+    pub quote_refresh: Option<Duration>,
+    pub client: ClientOptions,
     pub seed: u64,
 }
 
@@ -29,7 +33,7 @@ pub struct SystemOptions {
 pub struct System {
     pub queue: CommandQueue,
     shards: Vec<Addr<ShardActor>>,
-    manager: Addr<QuoteManager>,
+    managers: Vec<Addr<QuoteManager>>,
     log: Addr<LogWriterActor>,
     arbiters: Vec<Arbiter>,
 }
@@ -74,16 +78,19 @@ impl System {
         let workers = options.workers;
         let source = quote_source(&options, clock, &mut places).await?;
 
-        let appends = workers * worker::MAX_APPENDS + quote_manager::manager::MAX_APPENDS;
+        let appends = workers * worker::MAX_APPENDS
+            + options.quote_managers * quote_manager::manager::MAX_APPENDS;
         let log_clock = clock.clone();
         let log = places.start(move || LogWriterActor::new(writer, log_clock, appends));
         let entry_log = EntryLog::new(log.clone().recipient());
 
-        let (manager_clock, manager_log) = (clock.clone(), entry_log.clone());
-        let manager = places.start(move || {
-            QuoteManager::new(manager_clock, source, Patience::default(), manager_log)
-        });
-        let quotes = QuoteClient::new(manager.clone().recipient());
+        let mut managers = Vec::new();
+        for _ in 0..options.quote_managers {
+            let (clock, source, log) = (clock.clone(), source.clone(), entry_log.clone());
+            managers.push(places.start(move || QuoteManager::new(clock, source, log)));
+        }
+        let quotes =
+            QuoteClient::new(managers.iter().map(|manager| manager.clone().recipient()).collect());
 
         let mut owned: Vec<Vec<(UserName, Account)>> = (0..workers).map(|_| Vec::new()).collect();
         for (user, account) in accounts {
@@ -92,13 +99,18 @@ impl System {
         let mut shards = Vec::new();
         for accounts in owned {
             let (clock, log, quotes) = (clock.clone(), entry_log.clone(), quotes.clone());
-            let shard = places.start(move || ShardActor::new(clock, log, quotes, accounts));
-            manager.send(Subscribe(shard.clone().recipient())).await?;
+            let refresh = options.quote_refresh;
+            let shard = places.start(move || {
+                ShardActor::new(clock, log, quotes, accounts).refresh_before(refresh)
+            });
+            for manager in &managers {
+                manager.send(Subscribe(shard.clone().recipient())).await?;
+            }
             shards.push(shard);
         }
         let queue =
             CommandQueue::new(shards.iter().map(|shard| shard.clone().recipient()).collect());
-        Ok(System { queue, shards, manager, log, arbiters: places.arbiters })
+        Ok(System { queue, shards, managers, log, arbiters: places.arbiters })
     }
 
     /// Stops the services in order: workers, quote manager, log. No command may be on its way.
@@ -107,7 +119,10 @@ impl System {
         for shard in &self.shards {
             accounts.extend(shard.send(ExportAccounts).await?);
         }
-        let quotes = self.manager.send(AskStats).await?;
+        let mut quotes = QuoteStats::default();
+        for manager in &self.managers {
+            quotes.add(manager.send(AskStats).await?);
+        }
         let log = self.log.send(CloseLog).await??;
         for arbiter in self.arbiters {
             arbiter.stop();
@@ -140,7 +155,7 @@ async fn quote_source(
             }
         }
     };
-    Ok(Source::Legacy(LegacyClient::new(connect)))
+    Ok(Source::Legacy(LegacyClient::with(connect, options.client.clone())))
 }
 
 /// Runs the simulator on a thread of its own, behind a real socket.

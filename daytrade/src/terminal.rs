@@ -1,7 +1,9 @@
 //! Writing to the terminal.
 
+use indicatif::ProgressBar;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// Writes a line to standard output. Whoever reads it may have seen enough and be gone: that is
 /// no fault of ours, and nothing is left to tell.
@@ -18,4 +20,13 @@ pub fn warn(text: impl Display) {
 pub fn width() -> usize {
     let terminal = console::Term::stdout();
     terminal.size_checked().map_or(100, |(_, columns)| usize::from(columns))
+}
+
+/// Shows `text` on the terminal while `work` is under way.
+pub fn during<T>(text: &'static str, work: impl FnOnce() -> T) -> T {
+    let spinner = ProgressBar::new_spinner().with_message(text);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let done = work();
+    spinner.finish_and_clear();
+    done
 }

@@ -1,12 +1,15 @@
 //! The quote manager: workers ask it for prices, it asks the source once for all of them, logs
 //! every answer, and tells all workers of every fresh price.
 
-use crate::source::{Answer, Patience, Source};
+use crate::cache::{Prices, RedisCache};
+use crate::source::{Answer, Source};
 use actix::prelude::*;
+use bus::quotes::QUOTE_TTL;
 use bus::{AskQuotes, Clock, Entries, EntryLog, FreshQuote, QuoteAsk, QuoteNews, QuoteResult};
 use domain::trading::entry::{QuoteReceived, QuoteRefused};
 use domain::trading::{Entry, Stock};
-use rustc_hash::{FxHashMap, FxHashSet};
+use futures_util::future::join_all;
+use rustc_hash::FxHashSet;
 use std::mem;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -22,10 +25,10 @@ pub const MAX_APPENDS: usize = 256;
 pub struct QuoteManager {
     clock: Clock,
     source: Source,
-    patience: Patience,
     log: EntryLog,
     listeners: Vec<Recipient<QuoteNews>>,
-    cache: FxHashMap<Stock, FreshQuote>,
+    cache: Prices,
+    shared: Option<RedisCache>,
     in_flight: FxHashSet<Stock>,
     landed: Landed,
     appends: Arc<Semaphore>,
@@ -37,6 +40,8 @@ pub struct QuoteManager {
 struct Landed {
     entries: Entries,
     news: Vec<QuoteResult>,
+    /// What may be shared once the entries are durable.
+    to_share: Vec<FreshQuote>,
 }
 
 /// What the quote server was asked.
@@ -50,6 +55,19 @@ pub struct QuoteStats {
     pub answers: u64,
     /// Stocks for which no price could be had.
     pub unavailable: u64,
+    /// Prices that were found in the shared cache, and not asked for.
+    pub shared_hits: u64,
+}
+
+impl QuoteStats {
+    /// Adds the figures of another manager.
+    pub fn add(&mut self, other: QuoteStats) {
+        self.requests += other.requests;
+        self.abandoned += other.abandoned;
+        self.answers += other.answers;
+        self.unavailable += other.unavailable;
+        self.shared_hits += other.shared_hits;
+    }
 }
 
 /// From now on `0` hears of every fresh price.
@@ -61,6 +79,11 @@ pub struct Subscribe(pub Recipient<QuoteNews>);
 #[derive(Message)]
 #[rtype(result = "QuoteStats")]
 pub struct AskStats;
+
+/// A question whose answer another manager had shared.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct SharedLanding(FreshQuote);
 
 /// A question that has been answered, or given up.
 #[derive(Message)]
@@ -79,14 +102,14 @@ struct Tell;
 
 impl QuoteManager {
     /// A manager that asks `source`.
-    pub fn new(clock: Clock, source: Source, patience: Patience, log: EntryLog) -> QuoteManager {
+    pub fn new(clock: Clock, source: Source, log: EntryLog) -> QuoteManager {
         QuoteManager {
             clock,
             source,
-            patience,
             log,
             listeners: Vec::new(),
-            cache: FxHashMap::default(),
+            cache: Prices::default(),
+            shared: None,
             in_flight: FxHashSet::default(),
             landed: Landed::default(),
             appends: Arc::new(Semaphore::new(MAX_APPENDS)),
@@ -94,27 +117,43 @@ impl QuoteManager {
         }
     }
 
+    /// The same manager, that looks for a price in `shared` before it asks, and keeps there what
+    /// it has asked for. All who share must write the same log: a price stands there with the
+    /// command that asked.
+    pub fn with_shared(mut self, shared: Option<RedisCache>) -> QuoteManager {
+        self.shared = shared;
+        self
+    }
+
     /// Asks in a task of its own: futures that an actor holds are all polled whenever one of them
     /// is ready.
     fn take_off(&self, ask: QuoteAsk, manager: Addr<QuoteManager>) {
         let source = self.source.clone();
         let clock = self.clock.clone();
-        let patience = self.patience;
+        let shared = self.shared.clone();
         actix::spawn(async move {
+            // A cache that fails says so itself, and is a miss.
+            if let Some(shared) = shared
+                && !ask.refresh
+                && let Ok(Some(quote)) = shared.get(ask.stock).await
+            {
+                let _ = manager.send(SharedLanding(quote)).await;
+                return;
+            }
             let mut refused = Vec::new();
             let on_failure = |error: &crate::source::AskError| {
                 refused.push((clock.unix_ms(clock.now()), error.to_string()));
             };
-            let answer = source.ask(&clock, ask.stock, &ask.user, patience, on_failure).await;
+            let answer = source.ask(&clock, ask.stock, &ask.user, on_failure).await;
             // A manager that is gone has nobody left to tell.
             let _ = manager.send(Landing { ask, answer, refused }).await;
         });
     }
 
     fn land(&mut self, Landing { ask, answer, refused }: Landing, ctx: &mut Context<Self>) {
-        let QuoteAsk { stock, transaction, name, user } = ask;
+        let QuoteAsk { stock, transaction, name, user, .. } = ask;
         let now_ms = self.clock.unix_ms(self.clock.now());
-        let first = self.landed.news.is_empty();
+        self.tell_soon(ctx);
         self.stats.requests += u64::from(answer.requests);
         self.stats.abandoned += u64::from(answer.abandoned);
         let mut log_refused = |failed_ms: u64, message: String| {
@@ -135,6 +174,9 @@ impl QuoteManager {
                 let quote = FreshQuote { stock, price: reply.price, sent, asked_by: transaction };
                 self.stats.answers += 1;
                 self.landed.news.push(QuoteResult::Fresh(quote));
+                if self.shared.is_some() {
+                    self.landed.to_share.push(quote);
+                }
                 self.landed.entries.push(&Entry::Quote(QuoteReceived {
                     transaction,
                     user,
@@ -151,9 +193,35 @@ impl QuoteManager {
                 self.landed.news.push(QuoteResult::Unavailable(stock));
             }
         }
-        if first {
-            // Quotes that land in the same turn share an append and a message to each worker.
+    }
+
+    /// Quotes that land in the same turn share an append and a message to each worker. To be
+    /// called before the first of them is among those that landed.
+    fn tell_soon(&self, ctx: &mut Context<Self>) {
+        if self.landed.news.is_empty() {
             ctx.notify(Tell);
+        }
+    }
+
+    /// Makes `entries` durable, and then, but not before, shares `quotes` with other managers: a
+    /// price that they use stands in the log.
+    fn append(
+        &self,
+        entries: Entries,
+        quotes: Vec<FreshQuote>,
+    ) -> impl Future<Output = ()> + 'static {
+        let append = self.log.append(entries);
+        let shared = self.shared.clone();
+        async move {
+            // A log that has halted tells the workers too, and they tell the clients.
+            if append.await.is_ok()
+                && let Some(shared) = shared
+                && !quotes.is_empty()
+            {
+                actix::spawn(async move {
+                    join_all(quotes.iter().map(|quote| shared.put(quote))).await;
+                });
+            }
         }
     }
 }
@@ -173,8 +241,10 @@ impl Handler<AskQuotes> for QuoteManager {
         let now = self.clock.now();
         let mut known = Vec::new();
         for ask in message.asks {
-            match self.cache.get(&ask.stock) {
-                Some(quote) if quote.is_fresh(now) => known.push(QuoteResult::Fresh(*quote)),
+            match self.cache.get(ask.stock, now) {
+                Some(quote) if !ask.refresh => known.push(QuoteResult::Fresh(*quote)),
+                // The first who asks is enough; the others hear of the answer.
+                Some(quote) if now.since(quote.sent) < QUOTE_TTL / 2 => {}
                 _ if self.in_flight.insert(ask.stock) => self.take_off(ask, ctx.address()),
                 // Someone has asked; all workers will hear.
                 _ => {}
@@ -195,28 +265,40 @@ impl Handler<Landing> for QuoteManager {
     }
 }
 
+impl Handler<SharedLanding> for QuoteManager {
+    type Result = ();
+
+    fn handle(&mut self, SharedLanding(quote): SharedLanding, ctx: &mut Self::Context) {
+        self.tell_soon(ctx);
+        self.stats.shared_hits += 1;
+        // Whoever asked for it has logged it.
+        self.landed.news.push(QuoteResult::Fresh(quote));
+    }
+}
+
 impl Handler<Tell> for QuoteManager {
     type Result = ();
 
     fn handle(&mut self, _: Tell, ctx: &mut Self::Context) {
-        let Landed { entries, news } = mem::take(&mut self.landed);
+        let Landed { entries, news, to_share } = mem::take(&mut self.landed);
         // The log gets the quotes before any worker knows them, from here or from the cache, so
         // that no command stands before the quote it used.
-        let append = self.log.append(entries);
-        match self.appends.clone().try_acquire_owned() {
-            Ok(permit) => {
-                actix::spawn(async move {
-                    // A log that has halted tells the workers too, and they tell the clients.
-                    let _ = append.await;
-                    drop(permit);
-                });
+        if !entries.is_empty() {
+            let append = self.append(entries, to_share);
+            match self.appends.clone().try_acquire_owned() {
+                Ok(permit) => {
+                    actix::spawn(async move {
+                        append.await;
+                        drop(permit);
+                    });
+                }
+                Err(_) => ctx.wait(append.into_actor(self)),
             }
-            Err(_) => ctx.wait(append.into_actor(self).map(|_, _, _| ())),
         }
         for result in &news {
             let stock = match result {
                 QuoteResult::Fresh(quote) => {
-                    self.cache.insert(quote.stock, *quote);
+                    self.cache.put(quote);
                     quote.stock
                 }
                 QuoteResult::Unavailable(stock) => *stock,

@@ -9,7 +9,8 @@ use quote_manager::simulator::{
     self, DelayModel, Fault, Faults, Simulator, SimulatorConfig, listen, price,
 };
 use quote_manager::source::{
-    Answer, AskError, BadReply, Connect, LegacyClient, Patience, Source, ask,
+    Answer, AskError, BadReply, Bounds, ClientOptions, Connect, LegacyClient, QuoteUnavailable,
+    Source, StrategyKind,
 };
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -35,17 +36,23 @@ struct Bench {
 
 impl Bench {
     fn new(delay: DelayModel, faults: Faults) -> Bench {
+        Bench::with(StrategyKind::Retry, Bounds::default(), delay, faults)
+    }
+
+    fn with(strategy: StrategyKind, bounds: Bounds, delay: DelayModel, faults: Faults) -> Bench {
         let clock = Clock::virtual_at(Clock::VIRTUAL_START_UNIX_MS);
         let config = SimulatorConfig { seed: SEED, delay, faults, clock: clock.clone() };
         let simulator = Simulator::new(config);
-        let client = LegacyClient::new(Connect::Memory(simulator.handle()));
+        let options =
+            ClientOptions { strategy: strategy.make(), bounds, ..ClientOptions::default() };
+        let client = LegacyClient::with(Connect::Memory(simulator.handle()), options);
         Bench { clock, simulator, client, heard: Vec::new() }
     }
 
-    async fn ask(&mut self, patience: Patience) -> Answer {
+    async fn ask(&mut self) -> Answer {
         let heard = &mut self.heard;
         let note = |failure: &AskError| heard.push(failure.to_string());
-        ask(&self.client, &self.clock, stock(), &user(), patience, note).await
+        self.client.ask(&self.clock, stock(), &user(), note).await
     }
 }
 
@@ -62,7 +69,7 @@ async fn a_good_server_is_asked_once() {
     let mut bench = Bench::new(delays([9]), Faults::NONE);
     tokio::time::advance(Duration::from_secs(5)).await;
     let asked_at = bench.clock.now();
-    let answer = bench.ask(Patience::default()).await;
+    let answer = bench.ask().await;
     let (reply, sent) = answer.result.unwrap();
     assert_eq!(sent, asked_at, "validity counts from before the request");
     let expected_ms = Clock::VIRTUAL_START_UNIX_MS + 5_000;
@@ -81,22 +88,27 @@ async fn every_fault_is_refused_for_what_it_is() {
         (Fault::WrongStock, "expected stock APP, found \"ZZZ\""),
         (Fault::WrongUser, "expected user robodwye, found \"nobody\""),
         (Fault::BadPrice, "expected a positive decimal price, found \"-"),
+        (Fault::NotANumber, "expected a positive decimal price, found \"NaN\""),
         (Fault::BadKey, "refused a reply of the quote server: expected"),
         (Fault::Truncated, "expected a line ending, the server closed after"),
         (Fault::Oversized, "expected a line of at most 512 bytes"),
         (Fault::Reset, "the server closed without a reply"),
     ] {
-        let mut bench = Bench::new(DelayModel::None, always(fault));
-        let patience = Patience { attempts: 40, ..Patience::default() };
-        let unavailable = bench.ask(patience).await.result.unwrap_err();
-        assert_eq!((unavailable.requests, unavailable.abandoned), (40, 0), "{fault:?}");
-        assert_eq!(bench.heard.len(), 40);
+        let bounds = Bounds { attempts: 20, ..Bounds::default() };
+        let mut bench = Bench::with(StrategyKind::Wait, bounds, DelayModel::None, always(fault));
+        let answer = bench.ask().await;
+        let unavailable = answer.result.unwrap_err();
+        assert_eq!((answer.requests, answer.abandoned), (20, 0), "{fault:?}");
+        assert_eq!(bench.heard.len(), 20);
         for heard in &bench.heard {
             assert!(heard.contains(complaint), "{fault:?}: {heard}");
             assert!(heard.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{heard:?}");
         }
-        assert_eq!(unavailable.last_failure.as_deref(), bench.heard.last().map(String::as_str));
-        assert_eq!(bench.simulator.counts().faults, 40);
+        let QuoteUnavailable::OutOfPatience { last_failure, .. } = unavailable else {
+            panic!("{unavailable}")
+        };
+        assert_eq!(last_failure.as_deref(), bench.heard.last().map(String::as_str));
+        assert_eq!(bench.simulator.counts().faults, 20);
     }
 }
 
@@ -106,7 +118,7 @@ async fn whatever_goes_wrong_half_of_the_time_the_quote_comes_right() {
         let mut bench = Bench::new(delays([9]), Faults::NONE.with(fault, 0.5).unwrap());
         let mut asked_again = 0;
         for _ in 0..20 {
-            let answer = bench.ask(Patience::default()).await;
+            let answer = bench.ask().await;
             let (reply, _) = answer.result.unwrap();
             assert_eq!(reply.price, price(SEED, stock(), reply.server_time_ms), "{fault:?}");
             asked_again += answer.requests - 1;
@@ -115,29 +127,31 @@ async fn whatever_goes_wrong_half_of_the_time_the_quote_comes_right() {
         let counts = bench.simulator.counts();
         assert_eq!(counts.answered, 20);
         assert_eq!(counts.faults, u64::from(asked_again));
-        let heard = if fault == Fault::Silence { 0 } else { asked_again as usize };
+        let slow = matches!(fault, Fault::Silence | Fault::Trickle);
+        let heard = if slow { 0 } else { asked_again as usize };
         assert_eq!(bench.heard.len(), heard, "{fault:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn silence_is_abandoned_and_asked_again_with_more_patience_until_the_end() {
-    let mut bench = Bench::new(DelayModel::None, always(Fault::Silence));
-    let started = Instant::now();
-    let patience = Patience { attempts: 3, ..Patience::default() };
-    let unavailable = bench.ask(patience).await.result.unwrap_err();
-    assert_eq!((unavailable.requests, unavailable.abandoned), (3, 3));
-    let waited = started.elapsed().as_millis();
-    assert!((75..85).contains(&waited), "20 + 25 + 30 ms: {waited}");
+    let bounds = Bounds { attempts: 3, ..Bounds::default() };
+    let silent = || always(Fault::Silence);
+    let mut bench = Bench::with(StrategyKind::Retry, bounds, DelayModel::None, silent());
+    let answer = bench.ask().await;
+    let unavailable = answer.result.unwrap_err();
+    assert_eq!((answer.requests, answer.abandoned), (3, 3));
     assert!(bench.heard.is_empty(), "slowness is no error");
     let text = unavailable.to_string();
     assert!(text.starts_with("no quote for APP after 3 requests in "), "{text}");
-    assert!(text.ends_with("3 of them abandoned"), "{text}");
+    assert!(text.ends_with("3 of them given up"), "{text}");
 
+    let mut bench = Bench::new(DelayModel::None, silent());
     let started = Instant::now();
-    let unavailable = bench.ask(Patience::default()).await.result.unwrap_err();
-    assert_eq!(started.elapsed().as_secs(), 30);
-    assert!((95..110).contains(&unavailable.requests), "{}", unavailable.requests);
+    let answer = bench.ask().await;
+    assert!(answer.result.is_err());
+    assert_eq!(started.elapsed().as_secs(), 10);
+    assert!((50..65).contains(&answer.requests), "{}", answer.requests);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +161,7 @@ async fn the_time_of_an_abandoned_request_is_not_the_quotes() {
     let mut abandoned = 0;
     for _ in 0..20 {
         let started = bench.clock.now();
-        let answer = bench.ask(Patience::default()).await;
+        let answer = bench.ask().await;
         let (_, sent) = answer.result.unwrap();
         let lost: u64 = (0..u64::from(answer.abandoned)).map(|nth| 20 + 5 * nth).sum();
         assert!(sent.since(started) >= Duration::from_millis(lost));
@@ -162,9 +176,10 @@ async fn the_time_of_an_abandoned_request_is_not_the_quotes() {
 async fn a_server_that_fails_fast_is_not_hammered() {
     let mut bench = Bench::new(DelayModel::None, always(Fault::Na));
     let started = Instant::now();
-    let unavailable = bench.ask(Patience::default()).await.result.unwrap_err();
-    assert_eq!(started.elapsed().as_secs(), 30);
-    assert!(unavailable.requests < 110, "{}", unavailable.requests);
+    let answer = bench.ask().await;
+    assert!(answer.result.is_err());
+    assert_eq!(started.elapsed().as_secs(), 10);
+    assert!(answer.requests < 40, "{}", answer.requests);
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,7 +190,7 @@ async fn the_measured_server_behaves_as_the_seed_report_says() {
     let (mut requests, mut under_50) = (0, 0);
     for _ in 0..2_000 {
         let started = Instant::now();
-        let answer = bench.ask(Patience::default()).await;
+        let answer = bench.ask().await;
         assert!(answer.result.is_ok());
         requests += answer.requests;
         under_50 += u32::from(started.elapsed() < Duration::from_millis(50));
@@ -188,12 +203,15 @@ async fn the_measured_server_behaves_as_the_seed_report_says() {
 #[tokio::test(start_paused = true)]
 async fn a_full_client_waits_its_turn_without_abandoning_anything() {
     let mut bench = Bench::new(delays([15]), Faults::NONE);
-    bench.client = LegacyClient::with_max_in_flight(Connect::Memory(bench.simulator.handle()), 2);
+    let options = ClientOptions {
+        strategy: StrategyKind::Retry.make(),
+        max_in_flight: 2,
+        ..ClientOptions::default()
+    };
+    bench.client = LegacyClient::with(Connect::Memory(bench.simulator.handle()), options);
     let asked = (0..20).map(|_| {
         let (client, clock) = (bench.client.clone(), bench.clock.clone());
-        tokio::spawn(async move {
-            ask(&client, &clock, stock(), &user(), Patience::default(), |_| ()).await
-        })
+        tokio::spawn(async move { client.ask(&clock, stock(), &user(), |_| ()).await })
     });
     let mut sent = Vec::<Moment>::new();
     for answer in asked.collect::<Vec<_>>() {
@@ -211,16 +229,14 @@ async fn over_tcp(faults: Faults) -> (Simulator, LegacyClient) {
     let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(simulator.clone().serve(listener, std::future::pending()));
-    (simulator, LegacyClient::new(Connect::Tcp(address)))
+    // A machine that is busy with other tests is no slow server: whoever waits sees no haste.
+    let options = ClientOptions {
+        strategy: StrategyKind::Wait.make(),
+        bounds: Bounds { total: Duration::from_secs(60), ..Bounds::default() },
+        ..ClientOptions::default()
+    };
+    (simulator, LegacyClient::with(Connect::Tcp(address), options))
 }
-
-/// Time enough for a machine that is busy with other tests.
-const UNHURRIED: Patience = Patience {
-    first: Duration::from_secs(20),
-    step: Duration::ZERO,
-    attempts: 200,
-    total: Duration::from_secs(60),
-};
 
 #[tokio::test]
 async fn over_tcp_quotes_come_and_faults_are_asked_again() {
@@ -239,7 +255,7 @@ async fn over_tcp_quotes_come_and_faults_are_asked_again() {
     for _ in 0..50 {
         let note = |_: &AskError| failures += 1;
         let source = Source::Legacy(client.clone());
-        let answer = source.ask(&clock, stock(), &user(), UNHURRIED, note).await;
+        let answer = source.ask(&clock, stock(), &user(), note).await;
         assert!(answer.result.is_ok());
         requests += answer.requests;
     }

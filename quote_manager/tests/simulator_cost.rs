@@ -6,7 +6,7 @@
 use bus::Clock;
 use domain::trading::{Stock, UserName};
 use quote_manager::simulator::{DelayModel, Faults, Simulator, SimulatorConfig, listen};
-use quote_manager::source::{Connect, LegacyClient, Patience, ask};
+use quote_manager::source::{ClientOptions, Connect, LegacyClient, StrategyKind};
 use std::time::{Duration, Instant};
 
 const REQUESTS: u32 = 20_000;
@@ -19,8 +19,8 @@ fn on_cpu() -> Option<Duration> {
 }
 
 async fn measure(what: &str, simulator: &Simulator, connect: Connect) {
-    let client = LegacyClient::new(connect);
-    let patience = Patience { first: Duration::from_secs(10), ..Patience::default() };
+    let options = ClientOptions { strategy: StrategyKind::Wait.make(), ..ClientOptions::default() };
+    let client = LegacyClient::with(connect, options);
     let (started, cpu) = (Instant::now(), on_cpu());
     let askers: Vec<_> = (0..AT_ONCE)
         .map(|_| {
@@ -30,7 +30,7 @@ async fn measure(what: &str, simulator: &Simulator, connect: Connect) {
                 let stock = Stock::parse(b"APP").unwrap();
                 let user = UserName::parse(b"robodwye").unwrap();
                 for _ in 0..REQUESTS / AT_ONCE {
-                    let answer = ask(&client, &clock, stock, &user, patience, |_| ()).await;
+                    let answer = client.ask(&clock, stock, &user, |_| ()).await;
                     assert_eq!(answer.requests, 1);
                 }
             })

@@ -94,6 +94,12 @@ impl Accounts {
         &mut self.slots[id as usize]
     }
 
+    /// How many slots there are, in use or given up and kept for the next user: what memory
+    /// grows with.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// All open accounts, in no order.
     pub fn open(&self) -> impl Iterator<Item = (&UserName, &Account)> {
         self.by_name

@@ -3,18 +3,15 @@
 //! [`ShardActor`](crate::ShardActor) around it does the waiting.
 
 use crate::accounts::{Accounts, Parked, SlotId, Waiting};
-use bus::{
-    Clock, CommandBatch, Entries, FreshQuote, Moment, QuoteAsk, QuoteResult, Reply, ReplyTo,
-};
+use crate::prices::{Found, Prices};
+use bus::{Clock, CommandBatch, Entries, Moment, QuoteAsk, QuoteResult, Reply, ReplyTo};
 use domain::trading::command::{Action, Verb};
-use domain::trading::entry::{self, CommandDecided, PendingExpired, PriceUsed};
+use domain::trading::entry::{self, CommandDecided, PendingExpired};
 use domain::trading::verbs::{self, Stamp, expiry};
-use domain::trading::{
-    Accepted, Account, Command, Entry, Outcome, Reject, Stock, TransactionNum, UserName,
-};
-use rustc_hash::FxHashMap;
+use domain::trading::{Accepted, Account, Command, Entry, Outcome, Reject, Stock, UserName};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
 
 /// What came out of the engine since it was last emptied.
 #[derive(Debug, Default)]
@@ -32,9 +29,7 @@ pub struct Output {
 pub struct Engine {
     clock: Clock,
     accounts: Accounts,
-    quotes: FxHashMap<Stock, FreshQuote>,
-    /// Accounts parked for a stock, in the order they came.
-    waiting: FxHashMap<Stock, Vec<SlotId>>,
+    prices: Prices,
     /// When the oldest pending of an account runs out (Unix milliseconds): one timer an account.
     timers: BinaryHeap<Reverse<(u64, SlotId)>>,
     output: Output,
@@ -77,8 +72,7 @@ impl Engine {
         let mut engine = Engine {
             clock,
             accounts: Accounts::default(),
-            quotes: FxHashMap::default(),
-            waiting: FxHashMap::default(),
+            prices: Prices::default(),
             timers: BinaryHeap::new(),
             output: Output::default(),
         };
@@ -87,6 +81,22 @@ impl Engine {
             engine.set_timer(id);
         }
         engine
+    }
+
+    /// From now on a price that is used in the last `before` of its life is asked for again.
+    pub fn refresh_before(&mut self, before: Option<Duration>) {
+        self.prices.refresh_before(before);
+    }
+
+    /// Asks once more what has not been answered for [`ASK_AGAIN`](crate::prices::ASK_AGAIN).
+    pub fn ask_again(&mut self) {
+        let overdue = self.prices.overdue(self.clock.now());
+        self.output.asks.extend(overdue);
+    }
+
+    /// Whether an account waits for a price.
+    pub fn awaits_prices(&self) -> bool {
+        self.prices.is_waited_for()
     }
 
     /// Takes what came out since the last time.
@@ -109,12 +119,12 @@ impl Engine {
         for result in news {
             let (stock, priced) = match result {
                 QuoteResult::Fresh(quote) => {
-                    self.quotes.insert(quote.stock, *quote);
+                    self.prices.learn(*quote);
                     (quote.stock, Priced::No)
                 }
                 QuoteResult::Unavailable(stock) => (*stock, Priced::Unavailable),
             };
-            for id in self.waiting.remove(&stock).unwrap_or_default() {
+            for id in self.prices.take_waiting(stock) {
                 self.resume(id, priced);
             }
         }
@@ -141,6 +151,12 @@ impl Engine {
     /// All open accounts, in no order.
     pub fn accounts(&self) -> impl Iterator<Item = (&UserName, &Account)> {
         self.accounts.open()
+    }
+
+    /// How many users it has made room for so far: those with an account, and as many more as
+    /// ever waited for a quote at once without one.
+    pub fn slots(&self) -> usize {
+        self.accounts.slots()
     }
 
     /// Decides a command or lets it wait; returns the time afterwards.
@@ -212,6 +228,8 @@ impl Engine {
                 if let Some(again) = &mut self.accounts.slot(id).parked {
                     again.queue.append(&mut parked.queue);
                 }
+                // What was decided before it may have left a pending buy or sell.
+                self.set_timer(id);
                 return;
             }
             (now, since, priced) = (after, after, Priced::No);
@@ -237,41 +255,53 @@ impl Engine {
         self.expire_account(id, now_ms);
         let account = &self.accounts.slot(id).account;
         let wanted = verbs::price_wanted(account, verb).unwrap_or(None);
-        let used = match (wanted, priced) {
+        // The log shows the price that these use, so an answer that comes later under the same
+        // number is not taken for it.
+        let may_refresh = matches!(verb, Verb::Buy(..) | Verb::Sell(..) | Verb::Quote(..));
+        let found = match (wanted, priced) {
             (None, _) | (Some(_), Priced::Unavailable) => None,
-            (Some(stock), Priced::No) => match fresh_price(&self.quotes, stock, now, transaction) {
-                Some(used) => Some(used),
-                None => {
-                    self.park(id, stock, since, asked);
-                    return (Step::Parked, now);
+            (Some(stock), Priced::No) => {
+                match self.prices.find(stock, now, transaction, may_refresh) {
+                    Some(found) => Some(found),
+                    None => {
+                        self.park(id, stock, since, now, asked);
+                        return (Step::Parked, now);
+                    }
                 }
-            },
+            }
+        };
+        if let (Some(stock), Some(Found { refresh: true, .. })) = (wanted, found) {
+            let ask = self.question(id, stock, &asked.command);
+            self.output.asks.push(QuoteAsk { refresh: true, ..ask });
+        }
+        let Action::User { verb, .. } = &asked.command.action else {
+            return (Step::Decided, self.decide_unowned(asked, now));
         };
         let stamp = Stamp { transaction, now_ms };
         let account = &mut self.accounts.slot(id).account;
-        let outcome = entry::decide(account, stamp, verb, used.map(|used| used.price));
+        let outcome = entry::decide(account, stamp, verb, found.map(|found| found.used.price));
         let summary = matches!(outcome, Outcome::Accepted(Accepted::Summarised))
             .then(|| Box::new(account.clone()));
-        let after = self.conclude_priced(asked, outcome, used, summary, since, now_ms);
+        let after = self.conclude_priced(asked, outcome, found, summary, since, now_ms);
         (Step::Decided, after)
     }
 
-    fn park(&mut self, id: SlotId, stock: Stock, since: Moment, asked: Asked<'_>) {
-        let slot = self.accounts.slot(id);
-        let ask = QuoteAsk {
-            stock,
-            transaction: asked.command.transaction,
-            name: asked.command.action.name(),
-            user: slot.user.clone(),
-        };
+    fn park(&mut self, id: SlotId, stock: Stock, since: Moment, now: Moment, asked: Asked<'_>) {
+        let ask = self.question(id, stock, &asked.command);
         let queue = VecDeque::from([asked.wait()]);
-        slot.parked = Some(Box::new(Parked { since, queue }));
-        let others = self.waiting.entry(stock).or_default();
-        if others.is_empty() {
-            // Whoever waits for the stock already has asked.
-            self.output.asks.push(ask);
+        self.accounts.slot(id).parked = Some(Box::new(Parked { since, queue }));
+        // Whoever waits for the stock already has asked.
+        self.output.asks.extend(self.prices.wait(id, ask, now));
+    }
+
+    fn question(&mut self, id: SlotId, stock: Stock, command: &Command) -> QuoteAsk {
+        QuoteAsk {
+            stock,
+            transaction: command.transaction,
+            name: command.action.name(),
+            user: self.accounts.slot(id).user.clone(),
+            refresh: false,
         }
-        others.push(id);
     }
 
     /// After commands of an account were decided: its timer, or an end to its slot.
@@ -326,12 +356,14 @@ impl Engine {
         &mut self,
         asked: Asked<'_>,
         outcome: Outcome,
-        price: Option<PriceUsed>,
+        found: Option<Found>,
         summary: Option<Box<Account>>,
         since: Moment,
         applied_ms: u64,
     ) -> Moment {
         let Asked { command, received, reply_to } = asked;
+        let price = found.map(|found| found.used);
+        let price_age = found.map(|found| found.age);
         let entry = Entry::Command(CommandDecided { command, applied_ms, price, outcome });
         // Counted within the batch; the log tells where the batch stands.
         let number = u64::from(self.output.entries.count());
@@ -339,21 +371,11 @@ impl Engine {
         let after = self.clock.now();
         let Entry::Command(decided) = entry else { return after };
         let execution = after.since(since);
-        let reply = Reply { decided, entry: number, received, execution, summary };
+        let reply = Reply { decided, entry: number, received, execution, price_age, summary };
         match self.output.replies.last_mut() {
             Some((last, replies)) if last.same_client(reply_to) => replies.push(reply),
             _ => self.output.replies.push((reply_to.clone(), vec![reply])),
         }
         after
     }
-}
-
-fn fresh_price(
-    quotes: &FxHashMap<Stock, FreshQuote>,
-    stock: Stock,
-    now: Moment,
-    transaction: TransactionNum,
-) -> Option<PriceUsed> {
-    let quote = quotes.get(&stock).filter(|quote| quote.is_fresh(now))?;
-    Some(PriceUsed { price: quote.price, cached: quote.asked_by != transaction })
 }

@@ -2,6 +2,7 @@
 //!
 //! * [`engine`]: the accounts of one worker and what happens to them; no runtime, no IO.
 //! * [`accounts`]: where accounts are kept.
+//! * [`prices`]: which prices are known, and who waits for the others.
 //! * [`shard`]: the actor around an engine: its mailbox, its timers, the way to the log.
 //! * [`recovery`]: accounts folded from the entries of a log.
 //!
@@ -10,6 +11,7 @@
 
 pub mod accounts;
 pub mod engine;
+pub mod prices;
 pub mod recovery;
 pub mod shard;
 

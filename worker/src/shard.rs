@@ -3,6 +3,7 @@
 
 use crate::Engine;
 use crate::engine::Output;
+use crate::prices::ASK_AGAIN;
 use actix::prelude::*;
 use bus::{Clock, CommandBatch, EntryLog, Moment, QuoteClient, QuoteNews};
 use domain::trading::{Account, UserName};
@@ -26,6 +27,7 @@ pub struct ShardActor {
     quotes: QuoteClient,
     appends: Arc<Semaphore>,
     wakes_at_ms: Option<u64>,
+    asks_again: bool,
 }
 
 /// Asks for copies of all open accounts, in no order.
@@ -49,7 +51,14 @@ impl ShardActor {
             quotes,
             appends: Arc::new(Semaphore::new(MAX_APPENDS)),
             wakes_at_ms: None,
+            asks_again: false,
         }
+    }
+
+    /// From now on a price that is used in the last `before` of its life is asked for again.
+    pub fn refresh_before(mut self, before: Option<Duration>) -> ShardActor {
+        self.engine.refresh_before(before);
+        self
     }
 
     /// Sends on what came out of the engine. What waits for an answer waits in a task of its own:
@@ -87,6 +96,20 @@ impl ShardActor {
             }
         }
         self.set_alarm(ctx);
+        self.ask_again_later(ctx);
+    }
+
+    /// While an account waits for a price, looks now and then whether to ask once more.
+    fn ask_again_later(&mut self, ctx: &mut Context<Self>) {
+        if self.asks_again || !self.engine.awaits_prices() {
+            return;
+        }
+        self.asks_again = true;
+        ctx.run_later(ASK_AGAIN, |worker, ctx| {
+            worker.asks_again = false;
+            worker.engine.ask_again();
+            worker.flush(ctx);
+        });
     }
 
     /// Wakes the worker when the next pending buy or sell runs out.

@@ -4,7 +4,7 @@
 use flate2::bufread::MultiGzDecoder;
 use memchr::memchr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,8 +79,9 @@ pub struct Line<'a> {
 pub enum Next<'a> {
     /// A line.
     Line(Line<'a>),
-    /// No whole line is at hand: the next call reads on, which may take a while where the input
-    /// is a pipe.
+    /// No whole line is at hand: the next call reads on. Where the input is a pipe that may take
+    /// a while; a reader that does not want to wait for it says
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
     Pause,
     /// The end.
     End,
@@ -177,9 +178,10 @@ impl Input {
     fn fill(&mut self) -> Result<Next<'_>, InputError> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        let read = self.read_at(self.end)?;
-        self.end += read;
-        self.ended = read == 0;
+        if let Some(read) = self.read_at(self.end)? {
+            self.end += read;
+            self.ended = read == 0;
+        }
         Ok(Next::Pause)
     }
 
@@ -187,7 +189,7 @@ impl Input {
     fn skip_long_line(&mut self) -> Result<Next<'_>, InputError> {
         let mut kept = self.buffer[self.start..self.start + MAX_LINE + 1].to_vec();
         loop {
-            let read = self.read_at(0)?;
+            let Some(read) = self.read_at(0)? else { continue };
             (self.start, self.end, self.ended) = (0, read, read == 0);
             if let Some(at) = memchr(b'\n', &self.buffer[..read]) {
                 self.start = at + 1;
@@ -208,13 +210,15 @@ impl Input {
         Ok(Next::Line(self.line_at(0, line_len)))
     }
 
-    fn read_at(&mut self, at: usize) -> Result<usize, InputError> {
+    /// Reads what is there; `None` if nothing is there yet.
+    fn read_at(&mut self, at: usize) -> Result<Option<usize>, InputError> {
         if at == self.buffer.len() {
             self.buffer.resize(at + CHUNK, 0);
         }
         loop {
             match self.reader.read(&mut self.buffer[at..]) {
-                Ok(read) => return Ok(read),
+                Ok(read) => return Ok(Some(read)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     let problem = format!("behind line {}: {}", self.line, describe(&error));
@@ -233,14 +237,25 @@ pub fn plain_reader(path: &Path) -> Result<Box<dyn Read + Send>, InputError> {
     Input::open(path).map(|input| input.reader)
 }
 
-fn decompress(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
-    let mut reader = BufReader::with_capacity(CHUNK, reader);
-    let head = reader.fill_buf()?;
-    Ok(if head.starts_with(&[0x1f, 0x8b]) {
-        Box::new(MultiGzDecoder::new(reader))
-    } else {
-        Box::new(reader)
-    })
+fn decompress(mut reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    // A pipe may hand out a byte at a time.
+    let (mut head, mut filled) = ([0; 2], 0);
+    while filled < head.len() {
+        match reader.read(&mut head[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let compressed = head == [0x1f, 0x8b];
+    let head = Cursor::new(head).take(filled as u64);
+    let reader = head.chain(BufReader::with_capacity(CHUNK, reader));
+    Ok(if compressed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
 }
 
 fn describe(error: &io::Error) -> String {
@@ -276,8 +291,18 @@ mod tests {
         }
     }
 
+    /// Has nothing to hand out every other time.
+    struct Hesitant(Drip, bool);
+
+    impl Read for Hesitant {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 { Err(io::ErrorKind::WouldBlock.into()) } else { self.0.read(buffer) }
+        }
+    }
+
     fn lines(bytes: &[u8], step: usize) -> Vec<(u64, usize, bool)> {
-        let drip = Drip { bytes: bytes.to_vec(), step };
+        let drip = Hesitant(Drip { bytes: bytes.to_vec(), step }, false);
         let mut input = Input::new("test".to_string(), Box::new(drip)).unwrap();
         let mut found = Vec::new();
         loop {
@@ -319,7 +344,9 @@ mod tests {
         let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
         gz.write_all(b"one\ntwo\n").unwrap();
         let bytes = gz.finish().unwrap();
-        assert_eq!(lines(&bytes, 5), [(1, 3, false), (2, 3, false)]);
+        for step in [1, 2, 5, 1000] {
+            assert_eq!(lines(&bytes, step), [(1, 3, false), (2, 3, false)], "{step}");
+        }
     }
 
     #[test]

@@ -47,6 +47,12 @@ pub trait Audience {
 
     /// Called now and then.
     fn progress(&mut self, commands: u64);
+
+    /// Asked before every line: whether no more is to be played. What is on its way is settled
+    /// all the same.
+    fn wants_to_stop(&mut self) -> bool {
+        false
+    }
 }
 
 /// What a player counts besides the replies.
@@ -106,13 +112,14 @@ impl<'a, A: Audience> Player<'a, A> {
         }
     }
 
-    /// Plays one file. Commands are numbered on from the file before.
+    /// Plays one file, or as much of it as the audience wants. Commands are numbered on from the
+    /// file before.
     ///
     /// # Errors
     /// The file cannot be read, or the system has stopped.
     pub async fn play(&mut self, mut input: Input) -> Result<(), PlayError> {
         let name = input.name().to_string();
-        loop {
+        while !self.audience.wants_to_stop() {
             match input.next_line()? {
                 Next::Line(line) => {
                     let read = if line.too_long {
@@ -133,18 +140,27 @@ impl<'a, A: Audience> Player<'a, A> {
                     self.send_all().await?;
                     self.take_replies()?;
                 }
-                Next::End => return Ok(()),
+                Next::End => break,
             }
         }
+        Ok(())
     }
 
-    /// Waits for all replies, and ends the run.
+    /// Waits for all replies.
     ///
     /// # Errors
     /// The system has stopped.
-    pub async fn finish(mut self) -> Result<(Scoreboard, Tally), PlayError> {
-        self.settle().await?;
-        Ok((self.scoreboard, self.tally))
+    pub async fn settle(&mut self) -> Result<(), PlayError> {
+        self.send_all().await?;
+        while self.in_flight > 0 {
+            self.await_replies().await?;
+        }
+        Ok(())
+    }
+
+    /// What came of the run.
+    pub fn finish(self) -> (Scoreboard, Tally) {
+        (self.scoreboard, self.tally)
     }
 
     async fn command(&mut self, action: Action) -> Result<(), PlayError> {
@@ -180,14 +196,6 @@ impl<'a, A: Audience> Player<'a, A> {
         }
         if alone {
             self.settle().await?;
-        }
-        Ok(())
-    }
-
-    async fn settle(&mut self) -> Result<(), PlayError> {
-        self.send_all().await?;
-        while self.in_flight > 0 {
-            self.await_replies().await?;
         }
         Ok(())
     }

@@ -172,10 +172,14 @@ impl BatchHeader {
     }
 }
 
-/// Where in `bytes` the next whole batch header begins.
-pub fn find_batch_header(bytes: &[u8]) -> Option<usize> {
-    (0..bytes.len().saturating_sub(BATCH_HEADER_LEN - 1))
-        .find(|&at| bytes[at] == BATCH_MAGIC[0] && BatchHeader::decode(&bytes[at..]).is_ok())
+/// Where in `bytes` the next whole header of a batch begins that entry `from` or a later one
+/// stands in. Headers of earlier entries are leftovers: no batch is ever written twice.
+pub fn find_batch_header(bytes: &[u8], from: u64) -> Option<usize> {
+    let later = |at: usize| {
+        bytes[at] == BATCH_MAGIC[0]
+            && BatchHeader::decode(&bytes[at..]).is_ok_and(|header| header.first >= from)
+    };
+    (0..bytes.len().saturating_sub(BATCH_HEADER_LEN - 1)).find(|&at| later(at))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

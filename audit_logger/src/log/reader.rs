@@ -10,6 +10,7 @@ use crate::error::LogError;
 use domain::trading::{Entry, codec};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 const READ_BUFFER: usize = 1 << 20;
@@ -63,8 +64,9 @@ impl LogReader {
         let mut all = segments::list(folder)?;
         let before = all.iter().rposition(|(first, _)| *first <= next).unwrap_or(0);
         let all = all.split_off(before);
-        // An unknown chain is taken from the header of the first segment.
-        let begins = all.first().map_or(next, |(first, _)| *first);
+        // An unknown chain is taken from the header of the first segment. Where even that begins
+        // behind `next`, a segment is missing, and opening it says so.
+        let begins = all.first().map_or(next, |(first, _)| next.min(*first));
         Ok(LogReader {
             segments: all.into_iter(),
             segment: None,
@@ -115,23 +117,10 @@ impl LogReader {
         mut each: impl FnMut(u64, Entry) -> Result<(), E>,
     ) -> Result<(), E> {
         while self.next <= last {
-            let Some((mut number, mut bytes)) = self.next_batch()? else { break };
-            let mut bad = None;
-            while !bytes.is_empty() && number <= last {
-                match codec::decode(bytes) {
-                    Ok((entry, rest)) => {
-                        each(number, entry)?;
-                        bytes = rest;
-                        number += 1;
-                    }
-                    Err(error) => {
-                        bad = Some(error);
-                        break;
-                    }
-                }
-            }
-            if let Some(error) = bad {
-                return Err(self.damaged(number, error.to_string()).into());
+            let Some((first, _)) = self.next_batch()? else { break };
+            let numbers = first..self.next;
+            if let Some((number, reason)) = decode(&self.payload, numbers, last, &mut each)? {
+                return Err(self.damaged_before(number, reason).into());
             }
         }
         Ok(())
@@ -218,6 +207,17 @@ impl LogReader {
         Ok(true)
     }
 
+    /// Damage inside the batch that was read last.
+    fn damaged_before(&self, entry: u64, reason: String) -> LogError {
+        let batch = (BATCH_HEADER_LEN + self.payload.len() + CHAIN_LEN) as u64;
+        match self.damaged(entry, reason) {
+            LogError::Damaged { path, offset, entry, reason } => {
+                LogError::Damaged { path, offset: offset.saturating_sub(batch), entry, reason }
+            }
+            other => other,
+        }
+    }
+
     fn damaged(&self, entry: u64, reason: String) -> LogError {
         let (path, offset) = match &self.segment {
             Some(segment) => (segment.path.clone(), segment.offset),
@@ -225,6 +225,31 @@ impl LogReader {
         };
         LogError::Damaged { path, offset, entry, reason }
     }
+}
+
+/// Calls `each` with the entries of a batch, which have `numbers`, up to and including `last`.
+/// Returns the first that cannot be read, and why.
+fn decode<E>(
+    mut payload: &[u8],
+    numbers: Range<u64>,
+    last: u64,
+    each: &mut impl FnMut(u64, Entry) -> Result<(), E>,
+) -> Result<Option<(u64, String)>, E> {
+    let end = numbers.end;
+    for number in numbers {
+        if number > last {
+            return Ok(None);
+        }
+        match codec::decode(payload) {
+            Ok((entry, rest)) => {
+                each(number, entry)?;
+                payload = rest;
+            }
+            Err(error) => return Ok(Some((number, error.to_string()))),
+        }
+    }
+    let whole = payload.is_empty();
+    Ok((!whole).then(|| (end, "the batch holds more than its header says".to_string())))
 }
 
 /// Fills `buffer` as far as the file reaches.

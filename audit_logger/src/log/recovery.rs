@@ -5,7 +5,7 @@
 //! cut off. Anything else that is not as written is *damage*: it is reported, and nothing is cut,
 //! because entries behind it may have been acknowledged.
 
-use super::format::{SEGMENT_HEADER_LEN, find_batch_header};
+use super::format::{BadHeader, BatchHeader, SegmentHeader, find_batch_header};
 use super::reader::{LogReader, ReaderPosition};
 use crate::error::LogError;
 use std::fs::{self, File, OpenOptions};
@@ -50,10 +50,15 @@ pub fn find_end(
         Ok(()) => Ok(LogEnd { position, torn: None }),
         Err(LogError::Damaged { path, offset, entry, reason }) => {
             let damage = LogError::Damaged { path: path.clone(), offset, entry, reason };
-            if !is_tail(folder, &path, offset)? {
+            // Only bytes that no whole batch was made of can be a tail.
+            let behind_all_batches = match &position.segment {
+                Some((segment, behind)) => *segment == path && *behind == offset,
+                None => offset == 0,
+            };
+            if !behind_all_batches || !is_tail(folder, &path, offset, position.next)? {
                 return Err(damage);
             }
-            let torn = cut(&path, offset, damage.to_string())?;
+            let torn = cut(folder, &path, offset, damage.to_string())?;
             let mut position = position;
             if offset == 0 {
                 // The segment was torn before it held anything: it is gone now.
@@ -65,8 +70,9 @@ pub fn find_end(
     }
 }
 
-/// Whether nothing whole follows the bytes at `offset`: no later batch, no later segment.
-fn is_tail(folder: &Path, path: &Path, offset: u64) -> Result<bool, LogError> {
+/// Whether nothing whole follows the bytes at `offset`, where entry `next` should stand: no later
+/// batch, no later segment.
+fn is_tail(folder: &Path, path: &Path, offset: u64, next: u64) -> Result<bool, LogError> {
     let last = super::segments::list(folder)?.pop().is_some_and(|(_, last)| last == path);
     if !last {
         return Ok(false);
@@ -75,14 +81,23 @@ fn is_tail(folder: &Path, path: &Path, offset: u64) -> Result<bool, LogError> {
     file.seek(SeekFrom::Start(offset)).map_err(LogError::io(path, "read"))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(LogError::io(path, "read"))?;
-    if offset == 0 && bytes.len() > SEGMENT_HEADER_LEN {
-        return Ok(false);
+    if offset == 0 {
+        // The header of a new segment is flushed together with its first batch, so both can be
+        // torn. A whole header that does not fit the log is no accident of a crash.
+        let torn = matches!(
+            SegmentHeader::decode(&bytes),
+            Err(BadHeader::Short | BadHeader::Magic | BadHeader::Checksum)
+        );
+        return Ok(torn && find_batch_header(&bytes, next).is_none());
     }
-    // The batch at `offset` may have a good header and bad entries; what counts is one behind it.
-    Ok(bytes.len() < 2 || find_batch_header(&bytes[1..]).is_none())
+    // The batch at `offset` may have a good header and bad entries; what counts is one behind it,
+    // or a later one in its place.
+    let is_later = |header: BatchHeader| header.first > next;
+    Ok(!BatchHeader::decode(&bytes).is_ok_and(is_later)
+        && find_batch_header(bytes.get(1..).unwrap_or_default(), next).is_none())
 }
 
-fn cut(path: &Path, offset: u64, reason: String) -> Result<TornTail, LogError> {
+fn cut(folder: &Path, path: &Path, offset: u64, reason: String) -> Result<TornTail, LogError> {
     let kept_in = free_name(path, offset);
     let mut file =
         OpenOptions::new().read(true).write(true).open(path).map_err(LogError::io(path, "open"))?;
@@ -93,6 +108,10 @@ fn cut(path: &Path, offset: u64, reason: String) -> Result<TornTail, LogError> {
     File::open(&kept_in)
         .and_then(|kept| kept.sync_all())
         .map_err(LogError::io(&kept_in, "flush"))?;
+    // The name of what is set aside must outlast a crash before its bytes go from the segment.
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(LogError::io(folder, "flush"))?;
     if offset == 0 {
         fs::remove_file(path).map_err(LogError::io(path, "remove"))?;
     } else {

@@ -12,6 +12,15 @@ pub fn path_of(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.{EXTENSION}"))
 }
 
+/// The first entry of the segment at `path`, as its name has it.
+pub fn first_of(path: &Path) -> Option<u64> {
+    let extension = path.extension()?;
+    if extension != EXTENSION {
+        return None;
+    }
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
 /// The segments of a log with their first entries, in order. A folder that is not there has none.
 ///
 /// # Errors
@@ -23,9 +32,7 @@ pub fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
     let mut found = Vec::new();
     for item in fs::read_dir(folder).map_err(LogError::io(folder, "list"))? {
         let path = item.map_err(LogError::io(folder, "list"))?.path();
-        if path.extension().is_some_and(|extension| extension == EXTENSION)
-            && let Some(first) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
-        {
+        if let Some(first) = first_of(&path) {
             found.push((first, path));
         }
     }

@@ -29,7 +29,7 @@ pub struct LogWriter {
     folder: PathBuf,
     disk: Box<dyn Disk>,
     options: LogOptions,
-    segment: Option<(Box<dyn LogFile>, u64)>,
+    segment: Option<Segment>,
     next: u64,
     chain: ChainHash,
     buffer: Vec<u8>,
@@ -38,11 +38,19 @@ pub struct LogWriter {
     _lock: FolderLock,
 }
 
+/// The segment that is being written.
+struct Segment {
+    file: Box<dyn LogFile>,
+    len: u64,
+    /// The number of its first entry.
+    first: u64,
+}
+
 impl LogWriter {
     /// A writer that goes on at `end`, in `folder` on the file system.
     ///
     /// # Errors
-    /// The segment at the end cannot be opened.
+    /// The segment at the end cannot be opened or flushed.
     pub fn open(
         folder: &Path,
         lock: FolderLock,
@@ -55,7 +63,7 @@ impl LogWriter {
     /// As [`open`](Self::open), on a disk of the caller's.
     ///
     /// # Errors
-    /// The segment at the end cannot be opened.
+    /// The segment at the end cannot be opened or flushed.
     pub fn open_on(
         mut disk: Box<dyn Disk>,
         folder: &Path,
@@ -66,8 +74,12 @@ impl LogWriter {
         let ReaderPosition { next, chain, segment } = &end.position;
         let segment = match segment {
             Some((path, offset)) => {
-                let file = disk.append(path).map_err(LogError::io(path, "open"))?;
-                Some((file, *offset))
+                let mut file = disk.append(path).map_err(LogError::io(path, "open"))?;
+                // A batch that was read back may have been written by a process that died before
+                // its flush. What builds on it must not be safer than it is itself.
+                file.sync().map_err(LogError::io(path, "flush"))?;
+                let first = segments::first_of(path).unwrap_or(*next);
+                Some(Segment { file, len: *offset, first })
             }
             None => None,
         };
@@ -116,7 +128,7 @@ impl LogWriter {
     /// # Errors
     /// The log has halted, now or before.
     pub fn close(&mut self, now_ms: u64) -> Result<(), LogHalted> {
-        if self.segment.is_none() && self.next == 1 {
+        if self.segment.is_none() && self.next == 1 && self.halted.is_none() {
             return Ok(());
         }
         self.append(std::iter::empty(), now_ms).map(|_| ())
@@ -161,15 +173,19 @@ impl LogWriter {
         self.buffer[..BATCH_HEADER_LEN].copy_from_slice(&header);
         self.buffer.extend_from_slice(&chain.0);
 
-        if self.segment.as_ref().is_none_or(|(_, len)| *len >= self.options.segment_bytes) {
+        // A segment without an entry is never full: the next would have its name.
+        let full = |segment: &Segment| {
+            segment.len >= self.options.segment_bytes && segment.first < self.next
+        };
+        if self.segment.as_ref().is_none_or(full) {
             self.begin_segment(now_ms)?;
         }
-        let Some((file, len)) = self.segment.as_mut() else {
+        let Some(segment) = self.segment.as_mut() else {
             return Err(io::Error::other("no segment is open"));
         };
-        file.write_all(&self.buffer)?;
-        file.sync()?;
-        *len += self.buffer.len() as u64;
+        segment.file.write_all(&self.buffer)?;
+        segment.file.sync()?;
+        segment.len += self.buffer.len() as u64;
         self.bytes_written += self.buffer.len() as u64;
         self.chain = chain;
         self.next += u64::from(count);
@@ -184,7 +200,7 @@ impl LogWriter {
         file.write_all(&header)?;
         // The name must outlast a crash before anything in the file is acknowledged.
         self.disk.sync_folder(&self.folder)?;
-        self.segment = Some((file, header.len() as u64));
+        self.segment = Some(Segment { file, len: header.len() as u64, first: self.next });
         self.bytes_written += header.len() as u64;
         debug_assert!(header.len() + BATCH_HEADER_LEN + CHAIN_LEN < MAX_PAYLOAD);
         Ok(())

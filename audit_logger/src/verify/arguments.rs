@@ -1,9 +1,10 @@
 //! Whether a command's arguments are good, judged from its fields in the log or from its line in
 //! the workload.
 
+use super::codes::{Code, Codes};
+use super::element::Element;
 use super::schema::Field;
-use super::words::{Argument, Code, Codes, Reading, Verb};
-use super::xml::Element;
+use super::words::{Argument, Reading, Verb};
 
 /// What may come of a command as far as its arguments go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,15 +2,16 @@
 
 use super::Options;
 use super::account::{Account, Moment};
+use super::codes::Code;
+use super::element::Element;
 use super::findings::{FindingKind, Findings, quoted};
 use super::names::Names;
 use super::quotes::{Quote, Quotes};
 use super::report::Counts;
 use super::schema::{self, ElementKind, Field, Record};
 use super::transactions::{Transaction, Transactions};
-use super::words::{Code, Movement, Stock, Verb, Way};
+use super::words::{Movement, Stock, Verb, Way};
 use super::workload::{Wanted, Workload};
-use super::xml::Element;
 use rustc_hash::FxHashMap;
 
 /// How far apart the clocks of the machines that write a log may be: an effect may seem that much

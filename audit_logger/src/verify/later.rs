@@ -1,6 +1,6 @@
 //! What comes of a command later: an armed order fires, a pending buy or sell expires.
 
-use super::account::{PENDING_MS, shares_for, worth};
+use super::account::{Armed, PENDING_MS, shares_for, worth};
 use super::audit::{Audit, Group, Item};
 use super::findings::FindingKind;
 use super::money::Dollars;
@@ -140,7 +140,7 @@ impl Audit<'_> {
             });
         }
         if verb == Verb::CancelSell {
-            account_gain(self, user, &pending);
+            self.accounts[user as usize].gain(pending.stock, pending.shares);
             return Some(Expected::Exactly(None));
         }
         Some(if pending.known {
@@ -224,9 +224,7 @@ impl Audit<'_> {
         let holding = account.holding(stock);
         let buy = holding.buy.and_then(|order| Some((order.armed?, order.reserve)));
         let sell = holding.sell.and_then(|order| Some((order.armed?, order.shares)));
-        let by = |armed: super::account::Armed| {
-            armed.transaction == group.transaction && armed.verb == verb
-        };
+        let by = |armed: Armed| armed.transaction == group.transaction && armed.verb == verb;
         let satisfies: &dyn Fn(i64) -> bool = match (buy, sell) {
             (Some((armed, reserve)), _) if by(armed) => {
                 &move |price| price <= armed.trigger && price <= reserve
@@ -284,8 +282,4 @@ impl Audit<'_> {
             }
         }
     }
-}
-
-fn account_gain(audit: &mut Audit<'_>, user: u32, pending: &super::account::Pending) {
-    audit.accounts[user as usize].gain(pending.stock, pending.shares);
 }

@@ -16,11 +16,15 @@
 mod account;
 mod arguments;
 mod audit;
+mod codes;
 mod command;
+mod element;
 mod findings;
 mod later;
+mod line;
 mod money;
 mod names;
+mod pricing;
 mod quotes;
 mod report;
 mod rules;
@@ -83,10 +87,12 @@ pub fn verify(
         audit.workload = Some(workload.map_err(VerifyFault::Workload)?);
     }
     let mut elements = xml::Elements::new(log);
-    let mut element = xml::Element::new();
+    let mut element = element::Element::new();
     while elements.next(&mut element, &mut audit.findings)? {
         audit.take(&element);
     }
-    audit.settle();
+    if elements.closed() {
+        audit.settle();
+    }
     Ok(audit.verdict(elements.bytes(), elements.line(), elements.stopped()))
 }

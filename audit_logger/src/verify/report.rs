@@ -1,9 +1,10 @@
 //! What the checker hands back, and how it reads in a terminal.
 
+use super::codes::Code;
 use super::findings::{Finding, FindingKind};
 use super::money::Dollars;
 use super::schema::ElementKind;
-use super::words::{Code, Movement, Verb, Way};
+use super::words::{Movement, Verb, Way};
 use std::fmt;
 
 /// Running counts.

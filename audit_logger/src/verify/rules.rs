@@ -3,7 +3,8 @@
 use super::account::{
     Account, Armed, BuyOrder, Moment, PENDING_MS, Pending, SellOrder, shares_for, worth,
 };
-use super::words::{Code, Movement, Stock, Verb};
+use super::codes::Code;
+use super::words::{Movement, Stock, Verb};
 
 /// A command whose arguments are good.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,10 @@
 //! What an element may hold, and its typed reading.
 
+use super::codes::Code;
+use super::element::Element;
 use super::findings::{FindingKind, Findings, quoted};
 use super::money::{self, Decimal};
-use super::words::{Code, Stock, Verb, Way};
-use super::xml::Element;
+use super::words::{Stock, Verb, Way};
 use std::ops::RangeInclusive;
 
 /// Timestamps before the year 2000 or after 2100 are in other units than milliseconds.

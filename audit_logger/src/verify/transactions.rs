@@ -3,7 +3,7 @@
 use super::words::{Stock, Verb};
 use rustc_hash::FxHashMap;
 
-const PAGE: u64 = 64;
+const PAGE: u64 = 16;
 
 /// The `userCommand` of a transaction.
 #[derive(Clone, Copy, Debug)]

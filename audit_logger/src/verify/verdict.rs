@@ -1,11 +1,12 @@
 //! The end of a log: what is missing, what does not add up, and the report.
 
 use super::audit::{Audit, Early, Head};
+use super::codes::Code;
 use super::findings::{FindingKind, quoted};
 use super::money::Dollars;
 use super::report::{CommandCount, LogScope, VerifyReport};
 use super::schema::ElementKind;
-use super::words::{Code, Verb};
+use super::words::Verb;
 use super::workload::Scope;
 
 impl Audit<'_> {

@@ -1,14 +1,18 @@
 //! The commands that a log must hold: a workload file, in a queue a user.
 
 use super::arguments::{Arguments, expected, field_of};
+use super::element::Element;
 use super::findings::{FindingKind, Findings, quoted};
-use super::money;
+use super::line::{Holds, command, equal, holds};
 use super::names::Names;
 use super::schema::Field;
 use super::words::{Argument, Verb};
-use super::xml::Element;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
+
+/// A longer line in bytes is no command, whatever it begins with: its arguments would fit into no
+/// log.
+const MAX_LINE: usize = 64 << 10;
 
 /// How far behind the expected line a command's own line is looked for.
 const LOOK_AHEAD: usize = 256;
@@ -80,7 +84,11 @@ impl Workload {
                 return Ok(workload);
             }
             number += 1;
-            workload.add(&line, number, names);
+            if line.strip_suffix(b"\n").unwrap_or(&line).len() > MAX_LINE {
+                workload.unreadable += 1;
+            } else {
+                workload.add(&line, number, names);
+            }
         }
     }
 
@@ -326,68 +334,4 @@ impl Workload {
             });
         }
     }
-}
-
-/// Splits a line into its command and what stands behind the comma, and says whether it is
-/// written as workload lines are: `[n] COMMAND,arg,…`.
-fn command(line: &[u8]) -> Option<(Verb, Option<&[u8]>, bool)> {
-    let bracket = line.trim_ascii_start();
-    let close = bracket.iter().position(|&byte| byte == b']')?;
-    let number = bracket[..close].strip_prefix(b"[")?;
-    if money::integer(number.trim_ascii()).is_none_or(|number| number == 0) {
-        return None;
-    }
-    let rest = &bracket[close + 1..];
-    let text = rest.trim_ascii_start();
-    let mut parts = text.splitn(2, |&byte| byte == b',');
-    let name = parts.next()?;
-    let verb = Verb::parse(name.trim_ascii_end())?;
-    let plain = bracket.len() == line.len()
-        && number.iter().all(u8::is_ascii_digit)
-        && rest.strip_prefix(b" ") == Some(text)
-        && name == verb.name().as_bytes();
-    Some((verb, parts.next(), plain))
-}
-
-/// Whether the log's schema holds a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
-    Must,
-    /// It can, but it need not: white space at an end, a decimal of an odd shape.
-    May,
-    Cannot,
-}
-
-fn holds(argument: Argument, text: &[u8]) -> Holds {
-    let Ok(chars) = std::str::from_utf8(text) else {
-        return Holds::Cannot;
-    };
-    let forbidden = |char: char| {
-        (char < ' ' && !"\t\n\r".contains(char)) || matches!(char, '\u{fffe}' | '\u{ffff}')
-    };
-    if text.is_empty() || chars.chars().any(forbidden) {
-        return Holds::Cannot;
-    }
-    let fits = match argument {
-        Argument::User | Argument::File => true,
-        Argument::Stock => chars.chars().count() <= 3,
-        Argument::Amount => money::decimal(text.trim_ascii()).is_some(),
-    };
-    if !fits {
-        return Holds::Cannot;
-    }
-    let odd = chars.trim() != chars || chars.chars().any(char::is_control);
-    let odd_decimal = argument == Argument::Amount
-        && !(text.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-')
-            && text.last().is_some_and(u8::is_ascii_digit));
-    if odd || odd_decimal { Holds::May } else { Holds::Must }
-}
-
-/// Whether an argument and a field say the same: amounts as numbers, where both are.
-fn equal(argument: Argument, given: &[u8], shown: &[u8]) -> bool {
-    if given == shown {
-        return true;
-    }
-    let cents = |text: &[u8]| money::decimal(text).and_then(|decimal| decimal.cents);
-    argument == Argument::Amount && cents(given).is_some_and(|given| Some(given) == cents(shown))
 }

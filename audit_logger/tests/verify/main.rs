@@ -3,6 +3,7 @@
 // The lint's exception for tests covers test functions only, not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod broken;
 mod log;
 mod properties;
 mod rules;

@@ -1,6 +1,7 @@
 //! What a run tells while it goes on: progress, unreadable lines, acknowledgements.
 
 use super::folder::OutFolder;
+use super::stop::Stop;
 use crate::cli::ReplayOptions;
 use crate::terminal::{say, warn};
 use ::workload::input::{Input, Line, ReadSoFar};
@@ -8,8 +9,9 @@ use ::workload::played::Played;
 use ::workload::player::Audience;
 use anyhow::Context;
 use bus::Reply;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::fs::File;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
@@ -26,8 +28,9 @@ pub struct Console {
     unreadable: u64,
     unreadable_path: PathBuf,
     unreadable_file: Option<BufWriter<File>>,
-    acknowledgements: Option<BufWriter<File>>,
+    acknowledgements: Option<File>,
     fresh: Played,
+    stop: Stop,
     trouble: Option<io::Error>,
 }
 
@@ -37,19 +40,23 @@ impl Console {
         options: &ReplayOptions,
         inputs: &[Input],
         out: &OutFolder,
+        stop: Stop,
     ) -> anyhow::Result<Console> {
         let acknowledgements = match &options.acknowledgements {
             Some(path) => {
-                let file = File::create(path).with_context(|| path.display().to_string())?;
-                Some(BufWriter::new(file))
+                let mut file = OpenOptions::new();
+                // What was acknowledged before the run was resumed stays acknowledged.
+                let file = file.create(true).write(true).append(options.resume);
+                let file = file.truncate(!options.resume).open(path);
+                Some(file.with_context(|| path.display().to_string())?)
             }
             None => None,
         };
         let size: Option<u64> = inputs.iter().map(Input::size).sum();
         let bar = match size {
             Some(size) => ProgressBar::new(size)
-                .with_style(style("{bar:40.cyan/blue} {percent:>3} %  {msg}  {eta} to go")),
-            None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}")),
+                .with_style(style("{wide_bar:.cyan/blue} {percent:>3} %  {msg}, {eta} left")),
+            None => ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {msg}")),
         };
         Ok(Console {
             bar,
@@ -59,8 +66,14 @@ impl Console {
             unreadable_file: None,
             acknowledgements,
             fresh: Played::default(),
+            stop,
             trouble: None,
         })
+    }
+
+    /// The progress bar.
+    pub fn bar(&self) -> ProgressBar {
+        self.bar.clone()
     }
 
     /// Takes the progress bar away.
@@ -133,11 +146,12 @@ impl Audience for Console {
             self.fresh.insert(reply.decided.command.transaction.0);
         }
         if let Some(file) = &mut self.acknowledgements {
-            let written = replies
-                .iter()
-                .try_for_each(|reply| writeln!(file, "{}", reply.decided.command.transaction))
-                .and_then(|()| file.flush());
-            if let Err(error) = written {
+            let mut lines = String::with_capacity(replies.len() * 8);
+            for reply in replies {
+                let _ = writeln!(lines, "{}", reply.decided.command.transaction);
+            }
+            // In one go: a process that is killed leaves no half a number.
+            if let Err(error) = file.write_all(lines.as_bytes()) {
                 self.trouble.get_or_insert(error);
             }
         }
@@ -151,8 +165,13 @@ impl Audience for Console {
         let seconds = self.bar.elapsed().as_secs_f64();
         if seconds > 0.1 {
             let rate = commands as f64 / seconds;
-            self.bar.set_message(format!("{commands} commands, {rate:.0} a second"));
+            let (commands, rate) = (HumanCount(commands), HumanCount(rate as u64));
+            self.bar.set_message(format!("{commands} commands, {rate}/s"));
         }
+    }
+
+    fn wants_to_stop(&mut self) -> bool {
+        self.stop.is_wanted()
     }
 }
 

@@ -2,13 +2,14 @@
 
 use anyhow::Context;
 use serde::Serialize;
+use std::ffi::OsString;
 use std::fs;
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Names in the folder that no DUMPLOG may take.
 pub const RESERVED: [&str; 6] =
-    ["log", "state.json", "report.json", "report.html", "unreadable.txt", "latest"];
+    ["log", "run.json", "state.json", "report.json", "report.html", "unreadable.txt"];
 
 /// Where numbered folders are made when none is named.
 const OUT: &str = "out";
@@ -74,18 +75,35 @@ impl OutFolder {
         Ok(bytes)
     }
 
-    /// Writes a file.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        let path = self.path.join(name);
-        fs::write(&path, bytes).with_context(|| path.display().to_string())
+    /// Writes a file of text.
+    pub fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        self.put(name, |file| file.write_all(text.as_bytes()))
     }
 
     /// Writes a file of JSON.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        self.put(name, |file| {
+            serde_json::to_writer_pretty(&mut *file, value)?;
+            file.write_all(b"\n")
+        })
+    }
+
+    /// A file that is there is there whole, whenever the process is killed: it grows beside the
+    /// log, where no DUMPLOG can name it, and is moved to its place.
+    fn put(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let unfinished = self.log().join(format!("{name}.unfinished"));
         let path = self.path.join(name);
-        let file = fs::File::create(&path).with_context(|| path.display().to_string())?;
-        serde_json::to_writer_pretty(BufWriter::new(file), value)
-            .with_context(|| path.display().to_string())
+        let put = || {
+            let mut file = BufWriter::new(fs::File::create(&unfinished)?);
+            write(&mut file)?;
+            file.flush()?;
+            fs::rename(&unfinished, &path)
+        };
+        put().with_context(|| path.display().to_string())
     }
 }
 
@@ -97,4 +115,30 @@ fn point_latest_to(name: &str) {
     if std::os::unix::fs::symlink(name, &fresh).is_ok() {
         let _ = fs::rename(&fresh, &link);
     }
+}
+
+/// The command that goes on with the run in `out`, for a shell: the one that was given, with the
+/// folder named.
+pub fn resume_command(out: &OutFolder) -> String {
+    let mut words = Vec::new();
+    let mut given = std::env::args_os();
+    while let Some(word) = given.next() {
+        let text = word.to_string_lossy();
+        if text == "--out" {
+            given.next();
+        } else if text != "--resume" && !text.starts_with("--out=") {
+            words.push(word);
+        }
+    }
+    words.extend([OsString::from("--out"), out.path().into(), OsString::from("--resume")]);
+    let words: Vec<String> = words.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./:=,@+%".contains(char);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -2,43 +2,50 @@
 //! it.
 
 mod console;
-mod folder;
+pub mod folder;
+mod origin;
+mod pipe;
+mod stop;
 
 use crate::Failure;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, SystemOptions};
-use crate::terminal::{say, width};
-use ::workload::input::Input;
-use ::workload::player::{Player, Tally};
+use crate::terminal::{during, say, warn, width};
+use ::workload::input::{Input, InputError};
+use ::workload::player::{PlayError, Player, Tally};
 use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
 use ::workload::scoreboard::{DumpReply, Scoreboard};
-use anyhow::Context;
+use anyhow::anyhow;
 use audit_logger::dumplog::{self, DumpRequest};
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use bus::Clock;
 use console::Console;
 use folder::OutFolder;
 use frontend::StateView;
+use indicatif::HumanCount;
+use origin::Origin;
+use pipe::Pipe;
+use quote_manager::source::ClientOptions;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use stop::Stop;
 
 pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
+    let stop = Stop::default();
     // Files that cannot be opened are told before anything is written.
-    let inputs =
-        options.files.iter().map(|path| Input::open(path)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(named) = &options.out
-        && !options.resume
-        && restore::holds_log(&folder::log_in(named))?
-    {
-        return Err(Failure::Usage(anyhow::anyhow!(
-            "{} holds the log of a run already: --resume goes on with it, another --out begins anew",
-            named.display()
-        )));
-    }
+    let inputs = options
+        .files
+        .iter()
+        .map(|path| open(path, &options, &stop))
+        .collect::<Result<Vec<_>, _>>()?;
     let out = OutFolder::make(options.out.as_deref())?;
     let lock = segments::lock(&out.log())?;
-    let (restored, end) = restore::restore(&out.log())?;
+    check_origin(&options, &inputs, &out)?;
+    let (restored, end) = during("reading the log", || restore::restore(&out.log()))?;
     if let Some(torn) = &end.torn {
         warn_of(torn);
     }
@@ -46,8 +53,62 @@ pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
         ClockKind::Real => actix::System::new(),
         ClockKind::Virtual => actix::System::with_tokio_rt(paused_runtime),
     };
-    let played = system.block_on(play(&options, inputs, &out, lock, restored, &end))?;
-    finish(&options, &out, played)
+    match system.block_on(play(&options, inputs, &out, lock, restored, &end, &stop))? {
+        Played::ToTheEnd(run) => {
+            stop.nothing_to_lose();
+            finish(&options, &out, *run)
+        }
+        Played::Stopped { durable } => {
+            warn(format_args!(
+                "stopped: {} commands are durable in {}\ngo on:   {}",
+                HumanCount(durable),
+                out.log().display(),
+                folder::resume_command(&out)
+            ));
+            Ok(ExitCode::from(stop::EXIT_CODE))
+        }
+    }
+}
+
+fn open(path: &Path, options: &ReplayOptions, stop: &Stop) -> Result<Input, InputError> {
+    // Under the virtual clock a run must not depend on when its input came.
+    let patient = options.clock == ClockKind::Virtual;
+    if path == Path::new("-") {
+        let pipe = Pipe::new(io::stdin(), stop.clone(), patient);
+        return Input::new("standard input".to_string(), Box::new(pipe));
+    }
+    let is_pipe = fs::metadata(path).is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
+    if is_pipe && let Ok(file) = File::open(path) {
+        let pipe = Pipe::new(file, stop.clone(), patient);
+        return Input::new(path.display().to_string(), Box::new(pipe));
+    }
+    Input::open(path)
+}
+
+/// Sees to it that a run begins in an empty folder, or goes on with what it was begun with.
+fn check_origin(options: &ReplayOptions, inputs: &[Input], out: &OutFolder) -> Result<(), Failure> {
+    let ours = Origin::of(options, inputs, describe_quotes(options))?;
+    if !restore::holds_log(&out.log())? {
+        return Ok(out.write_json(origin::FILE, &ours)?);
+    }
+    let folder = out.path().display();
+    if !options.resume {
+        return Err(Failure::Usage(anyhow!(
+            "{folder} holds the log of a run already: --resume goes on with it, another --out \
+             begins anew"
+        )));
+    }
+    let Some(begun) = Origin::read(out)? else { return Ok(()) };
+    if let Some(mismatch) = begun.refuses(&ours) {
+        return Err(Failure::Usage(anyhow!("{folder}: {mismatch}")));
+    }
+    if (&begun.quotes, begun.seed) != (&ours.quotes, ours.seed) {
+        warn(format_args!(
+            "warning: the run was begun with other quotes ({}, seed {}); it goes on with {}, seed {}",
+            begun.quotes, begun.seed, ours.quotes, ours.seed
+        ));
+    }
+    Ok(())
 }
 
 /// The runtime of a virtual clock: one thread, whose time goes on only when there is nothing to
@@ -65,8 +126,16 @@ fn paused_runtime() -> tokio::runtime::Runtime {
         .expect("a runtime can be made")
 }
 
-/// A run that is over, and what it leaves.
-struct Played {
+/// How a run ended.
+enum Played {
+    /// Everything was played.
+    ToTheEnd(Box<Run>),
+    /// Ctrl-C came before. The log has been closed in order.
+    Stopped { durable: u64 },
+}
+
+/// A run that was played to its end, and what it leaves.
+struct Run {
     scoreboard: Scoreboard,
     tally: Tally,
     console: Console,
@@ -84,6 +153,7 @@ async fn play(
     lock: segments::FolderLock,
     restored: Restored,
     end: &LogEnd,
+    stop: &Stop,
 ) -> anyhow::Result<Played> {
     let clock = match options.clock {
         ClockKind::Real => Clock::real_from(restored.last_ms),
@@ -101,28 +171,51 @@ async fn play(
         quotes: options.quotes.clone(),
         quote_delay: options.quote_delay.clone(),
         quote_faults: options.quote_faults,
+        quote_managers: usize::from(options.quote_managers),
+        quote_refresh: options.quote_refresh.map(Duration::from_secs),
+        client: ClientOptions {
+            strategy: options.quote_strategy.make(),
+            budget_per_minute: options.quote_budget,
+            max_in_flight: usize::from(options.quote_in_flight),
+            ..ClientOptions::default()
+        },
         seed: options.seed,
     };
-    let mut console = Console::new(options, &inputs, out)?;
+    let mut console = Console::new(options, &inputs, out, stop.clone())?;
     let Restored { ledger, played, dumps, .. } = restored;
     let writer = LogWriter::open(&out.log(), lock, end, LogOptions::default())?;
     let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
+    stop.listen(console.bar());
 
     let started_at_ms = clock.unix_ms(clock.now());
     let mut player = Player::new(system.queue.clone(), clock.clone(), &played, &mut console);
+    let mut outcome = Ok(());
     for input in inputs {
-        player.play(input).await?;
+        outcome = player.play(input).await;
+        if outcome.is_err() {
+            break;
+        }
     }
-    let (scoreboard, tally) = player
-        .finish()
-        .await
-        .context("what was acknowledged is safe; run again with --resume once the cause is gone")?;
+    // A file that cannot be read further takes nothing from what was read of it.
+    let settled = player.settle().await;
+    let (scoreboard, tally) = player.finish();
     console.end();
+    settled.or_else(|error| halted(error, out))?;
     let stopped = system.stop().await?;
     let last_ms = clock.unix_ms(clock.now());
     let mut done = played;
     console.finish(&mut done)?;
-    Ok(Played {
+    if stop.is_wanted() {
+        return Ok(Played::Stopped { durable: done.len() });
+    }
+    outcome.map_err(|error| {
+        anyhow!(
+            "{error}\nthe {} commands before it are durable in {}",
+            HumanCount(done.len()),
+            out.log().display()
+        )
+    })?;
+    Ok(Played::ToTheEnd(Box::new(Run {
         scoreboard,
         tally,
         console,
@@ -131,13 +224,22 @@ async fn play(
         earlier_dumps: dumps,
         done,
         last_ms,
-    })
+    })))
+}
+
+/// The log takes no more, or a worker is gone: what was acknowledged is safe, the rest is not
+/// there.
+fn halted(error: PlayError, out: &OutFolder) -> anyhow::Result<()> {
+    Err(anyhow!(
+        "{error}\nwhat was acknowledged is safe; once the cause is gone, go on with: {}",
+        folder::resume_command(out)
+    ))
 }
 
 /// Writes what a finished run leaves: dumps, accounts, report.
-fn finish(options: &ReplayOptions, out: &OutFolder, played: Played) -> Result<ExitCode, Failure> {
-    let Played { scoreboard, tally, console, stopped, started_at_ms, earlier_dumps, done, last_ms } =
-        played;
+fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode, Failure> {
+    let Run { scoreboard, tally, console, stopped, started_at_ms, earlier_dumps, done, last_ms } =
+        run;
     let accounts = || stopped.accounts.iter().map(|(user, account)| (user, account));
     let mut requests = earlier_dumps;
     requests.extend(scoreboard.dumps().iter().map(request));
@@ -167,11 +269,11 @@ fn finish(options: &ReplayOptions, out: &OutFolder, played: Played) -> Result<Ex
         ..RunReport::default()
     };
     scoreboard.fill(&mut report);
-    report.dumps = write_dumps(out, &options.server, &requests)?;
+    report.dumps = during("writing dumps", || write_dumps(out, &options.server, &requests))?;
     out.write_json("state.json", &StateView::new(accounts()))?;
     report.peak_memory_bytes = peak_memory_bytes();
     out.write_json("report.json", &report)?;
-    out.write("report.html", report::html(&report).as_bytes())?;
+    out.write("report.html", &report::html(&report))?;
 
     say(report::table(&report, width()));
     console.tell_files(out);

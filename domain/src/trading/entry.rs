@@ -205,7 +205,11 @@ pub fn replay(account: &mut Account, entry: &Entry) -> Result<(), Divergence> {
         Entry::Expired(expired) => {
             let derived = expiry::expire_next(account, expired.expired_ms);
             let expected = derived.is_some_and(|(side, pending)| {
-                side == expired.side && pending.opened_by == expired.transaction
+                side == expired.side
+                    && pending.opened_by == expired.transaction
+                    && pending.stock == expired.stock
+                    && pending.shares == expired.shares
+                    && pending.cash == expired.cash
             });
             if expected { Ok(()) } else { Err(divergence(expired.transaction, entry, &derived)) }
         }
@@ -225,10 +229,6 @@ pub fn replay(account: &mut Account, entry: &Entry) -> Result<(), Divergence> {
 fn replay_command(account: &mut Account, decided: &CommandDecided) -> Result<(), Divergence> {
     let Action::User { verb, .. } = &decided.command.action else { return Ok(()) };
     let transaction = decided.command.transaction;
-    if let Outcome::Rejected(_) = decided.outcome {
-        remember(account, transaction, verb, &decided.outcome);
-        return Ok(());
-    }
     let stamp = Stamp { transaction, now_ms: decided.applied_ms };
     let derived = decide(account, stamp, verb, decided.price.map(|used| used.price));
     if derived == decided.outcome {

@@ -20,6 +20,8 @@ pub enum Fault {
     WrongUser,
     /// Answers a price below zero.
     BadPrice,
+    /// Answers a price that is no number.
+    NotANumber,
     /// Answers with a key that is none, as the real server does under load.
     BadKey,
     /// Closes in the middle of the line.
@@ -28,21 +30,25 @@ pub enum Fault {
     Oversized,
     /// Breaks the connection without a word.
     Reset,
+    /// Answers a good line, one byte now and then.
+    Trickle,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Fault; 10] = [
+    pub const ALL: [Fault; 12] = [
         Fault::Na,
         Fault::Garbage,
         Fault::Silence,
         Fault::WrongStock,
         Fault::WrongUser,
         Fault::BadPrice,
+        Fault::NotANumber,
         Fault::BadKey,
         Fault::Truncated,
         Fault::Oversized,
         Fault::Reset,
+        Fault::Trickle,
     ];
 
     /// The fault's name in a list of faults.
@@ -54,10 +60,12 @@ impl Fault {
             Fault::WrongStock => "wrong_stock",
             Fault::WrongUser => "wrong_user",
             Fault::BadPrice => "bad_price",
+            Fault::NotANumber => "not_a_number",
             Fault::BadKey => "bad_key",
             Fault::Truncated => "truncated",
             Fault::Oversized => "oversized",
             Fault::Reset => "reset",
+            Fault::Trickle => "trickle",
         }
     }
 }
@@ -85,7 +93,7 @@ impl Faults {
             });
         }
         self.shares[fault as usize] = share;
-        // Ten shares of 0.1 may add up to a hair more than 1.
+        // Twelve shares of a twelfth may add up to a hair more than 1.
         let sum: f64 = self.shares.iter().sum();
         if sum > 1.0 + 1e-9 { Err(BadFaults::MoreThanOne { sum }) } else { Ok(self) }
     }
@@ -187,7 +195,7 @@ mod tests {
             assert_eq!(text.parse::<Faults>().unwrap().to_string(), text);
         }
         assert_eq!("".parse::<Faults>(), Ok(Faults::NONE));
-        let all = Fault::ALL.map(|fault| format!("{}=0.1", fault.name())).join(",");
+        let all = Fault::ALL.map(|fault| format!("{}=0.05", fault.name())).join(",");
         assert_eq!(all.parse::<Faults>().unwrap().to_string(), all);
     }
 
@@ -196,7 +204,7 @@ mod tests {
         for (text, told) in [
             ("na", "NAME=PROBABILITY, found \"na\""),
             ("na=0.1,", "NAME=PROBABILITY, found \"\""),
-            ("lies=0.1", "bad_key, truncated, oversized, reset, found \"lies\""),
+            ("lies=0.1", "bad_key, truncated, oversized, reset, trickle, found \"lies\""),
             ("na=0.1,na=0.1", "each fault once, found na twice"),
             ("na=often", "for na, found \"often\""),
             ("na=1.5", "for na, found \"1.5\""),

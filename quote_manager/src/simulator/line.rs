@@ -39,6 +39,11 @@ impl Quote {
         Quote { price, stock, user, unix_ms, key }
     }
 
+    /// The quote as a server stamps it whose clock is off by `skew_ms`. Price and key stay.
+    pub(super) fn stamped_off_by(self, skew_ms: i64) -> Quote {
+        Quote { unix_ms: self.unix_ms.saturating_add_signed(skew_ms), ..self }
+    }
+
     /// Appends the quote's line.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (letters, user) = (self.stock.letters(), self.user.as_str());
@@ -51,6 +56,8 @@ impl Quote {
         let (stock, user) = (letters.as_bytes(), self.user.as_str().as_bytes());
         match fault {
             Fault::Silence | Fault::Reset => {}
+            // The line is good; how it is sent is the server's affair.
+            Fault::Trickle => self.write(out),
             Fault::Na => out.extend_from_slice(REFUSAL),
             Fault::Garbage => {
                 let length = 1 + chance.below(80);
@@ -65,6 +72,12 @@ impl Quote {
             Fault::WrongUser => {
                 let other: &[u8] = if user == b"nobody" { b"somebody" } else { b"nobody" };
                 self.write_as(stock, other, &self.key.0, out);
+            }
+            Fault::NotANumber => {
+                let start = out.len();
+                self.write(out);
+                let digits = out[start..].iter().position(|&byte| byte == b',').unwrap_or(0);
+                out.splice(start..start + digits, *b"NaN");
             }
             Fault::BadPrice => {
                 out.push(b'-');

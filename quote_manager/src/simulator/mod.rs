@@ -17,4 +17,4 @@ pub use delay::{BadDelay, DelayModel};
 pub use faults::{BadFaults, Fault, Faults};
 pub use line::{Cryptokey, cryptokey};
 pub use price::price;
-pub use server::{Counts, Handle, Simulator, SimulatorConfig, listen};
+pub use server::{Counts, Handle, Quirks, Simulator, SimulatorConfig, listen};

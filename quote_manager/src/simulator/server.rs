@@ -9,13 +9,13 @@ use rustc_hash::FxHashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Connections that may wait to be accepted: a burst of a whole workload's users at once. The
 /// system may hold it down (`net.core.somaxconn`, 4096 on current Linux).
@@ -29,6 +29,8 @@ const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// The pause after a failed accept: as a rule the process is out of files, and some come free.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(10);
+/// The pause before each byte of an answer that trickles: half a minute for a whole line.
+const TRICKLE: Duration = Duration::from_millis(300);
 /// What an in-process connection holds in each direction: a request or a reply and then some.
 const PIPE_BYTES: usize = 1_024;
 
@@ -45,6 +47,19 @@ pub struct SimulatorConfig {
     pub clock: Clock,
 }
 
+/// What else is peculiar about a quote server. None of it by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// Whether asking again for a stock while a slow request for it is on its way brings nothing:
+    /// all are answered when the first is. Otherwise each request draws its delay anew.
+    pub sticky: bool,
+    /// How far its clock is off, in milliseconds; the legacy server's was off by minutes.
+    pub skew_ms: i64,
+    /// With more requests than this at once it sends broken cryptokeys, as the legacy server did
+    /// with more than a few hundred.
+    pub corrupts_above: Option<u32>,
+}
+
 /// A simulated quote server. Clones are the same server.
 #[derive(Clone, Debug)]
 pub struct Simulator {
@@ -54,6 +69,11 @@ pub struct Simulator {
 #[derive(Debug)]
 struct Inner {
     config: SimulatorConfig,
+    quirks: Quirks,
+    /// When the slow request that a stock sticks to is answered.
+    sticks: Mutex<FxHashMap<Stock, Instant>>,
+    /// Requests that are being answered.
+    at_once: AtomicU32,
     /// Good requests so far, by stock: at most one entry for each of 143,364 symbols.
     asked: Mutex<FxHashMap<Stock, u64>>,
     counters: Counters,
@@ -93,8 +113,20 @@ enum Ending {
 impl Simulator {
     /// A server that has not been asked yet.
     pub fn new(config: SimulatorConfig) -> Simulator {
-        let (asked, counters) = (Mutex::default(), Counters::default());
-        Simulator { inner: Arc::new(Inner { config, asked, counters }) }
+        Simulator::with_quirks(config, Quirks::default())
+    }
+
+    /// A server as described, and peculiar.
+    pub fn with_quirks(config: SimulatorConfig, quirks: Quirks) -> Simulator {
+        let inner = Inner {
+            config,
+            quirks,
+            sticks: Mutex::default(),
+            at_once: AtomicU32::new(0),
+            asked: Mutex::default(),
+            counters: Counters::default(),
+        };
+        Simulator { inner: Arc::new(inner) }
     }
 
     /// What it has done so far.
@@ -170,10 +202,13 @@ impl Simulator {
 
         let SimulatorConfig { seed, delay, faults, clock } = &self.inner.config;
         let mut chance = Chance::of_request(*seed, stock, self.next_ordinal(stock));
-        let delay = delay.sample(&mut chance);
-        let fault = faults.draw(&mut chance);
+        let delay = self.stuck_to(stock, delay.sample(&mut chance));
+        let crowd = Crowd::enter(&self.inner.at_once);
+        let crowded = self.inner.quirks.corrupts_above.is_some_and(|most| crowd.size > most);
+        let fault = faults.draw(&mut chance).or(crowded.then_some(Fault::BadKey));
         // The legacy server stamps its quote first and dawdles afterwards.
-        let quote = Quote::at(clock.unix_ms(clock.now()), *seed, stock, user);
+        let quote = Quote::at(clock.unix_ms(clock.now()), *seed, stock, user)
+            .stamped_off_by(self.inner.quirks.skew_ms);
         let mut reply = Vec::with_capacity(256);
         if fault.is_some() {
             counters.faults.fetch_add(1, Relaxed);
@@ -199,6 +234,16 @@ impl Simulator {
                 return Ending::Close;
             }
             Some(Fault::Reset) => return Ending::Reset,
+            Some(Fault::Trickle) => {
+                for byte in reply.chunks(1) {
+                    sleep(TRICKLE).await;
+                    if stream.write_all(byte).await.is_err() {
+                        counters.abandoned.fetch_add(1, Relaxed);
+                        return Ending::Close;
+                    }
+                }
+                return Ending::Close;
+            }
             _ => {}
         }
         match stream.write_all(&reply).await {
@@ -209,12 +254,46 @@ impl Simulator {
         Ending::Close
     }
 
+    /// The delay of a request for `stock` that has drawn `delay`.
+    fn stuck_to(&self, stock: Stock, delay: Duration) -> Duration {
+        if !self.inner.quirks.sticky {
+            return delay;
+        }
+        let now = Instant::now();
+        let mut sticks = self.inner.sticks.lock().unwrap_or_else(PoisonError::into_inner);
+        match sticks.get(&stock) {
+            Some(&until) if until > now => until - now,
+            _ => {
+                sticks.insert(stock, now + delay);
+                delay
+            }
+        }
+    }
+
     /// How many good requests for `stock` came before this one.
     fn next_ordinal(&self, stock: Stock) -> u64 {
         let mut asked = self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let count = asked.entry(stock).or_default();
         *count += 1;
         *count - 1
+    }
+}
+
+/// One more request that is being answered, until it is dropped.
+struct Crowd<'a> {
+    at_once: &'a AtomicU32,
+    size: u32,
+}
+
+impl<'a> Crowd<'a> {
+    fn enter(at_once: &'a AtomicU32) -> Crowd<'a> {
+        Crowd { at_once, size: at_once.fetch_add(1, Relaxed) + 1 }
+    }
+}
+
+impl Drop for Crowd<'_> {
+    fn drop(&mut self) {
+        self.at_once.fetch_sub(1, Relaxed);
     }
 }
 

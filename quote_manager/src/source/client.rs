@@ -1,6 +1,8 @@
 //! One request to a legacy quote server: connect, one line out, one line in, close.
 
+use super::bounds::{Bounds, Breaker, Budget};
 use super::reply::{BadReply, MAX_LINE, QuoteReply, parse_reply};
+use super::strategy::{Strategy, StrategyKind};
 use crate::simulator;
 use domain::trading::{Stock, UserName};
 use std::io;
@@ -68,12 +70,48 @@ pub enum AskError {
     Bad(#[from] BadReply),
 }
 
-/// A client of one legacy quote server. Clones share its bound on requests.
+/// How a client asks.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// When to ask again.
+    pub strategy: Arc<dyn Strategy>,
+    /// What one quote may cost.
+    pub bounds: Bounds,
+    /// Requests at once, for all stocks together.
+    pub max_in_flight: usize,
+    /// Requests in any 60 s; no bound without one.
+    pub budget_per_minute: Option<u32>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> ClientOptions {
+        ClientOptions {
+            strategy: StrategyKind::default().make(),
+            bounds: Bounds::default(),
+            max_in_flight: LegacyClient::MAX_IN_FLIGHT,
+            budget_per_minute: None,
+        }
+    }
+}
+
+/// A client of one legacy quote server. Clones share its bounds and what it has learned.
 #[derive(Clone, Debug)]
 pub struct LegacyClient {
     connect: Connect,
-    in_flight: Arc<Semaphore>,
+    shared: Arc<Shared>,
 }
+
+#[derive(Debug)]
+struct Shared {
+    strategy: Arc<dyn Strategy>,
+    bounds: Bounds,
+    in_flight: Semaphore,
+    breaker: Breaker,
+    budget: Budget,
+}
+
+/// Leave to run one request; given back when dropped.
+pub(super) type Slot<'a> = Option<SemaphorePermit<'a>>;
 
 impl LegacyClient {
     /// How many requests run at once unless told otherwise. More than a few hundred at once
@@ -82,25 +120,48 @@ impl LegacyClient {
 
     /// A client of the server at `connect`.
     pub fn new(connect: Connect) -> LegacyClient {
-        LegacyClient::with_max_in_flight(connect, Self::MAX_IN_FLIGHT)
+        LegacyClient::with(connect, ClientOptions::default())
     }
 
-    /// A client that runs at most `max_in_flight` requests at once, and at least one.
-    pub fn with_max_in_flight(connect: Connect, max_in_flight: usize) -> LegacyClient {
-        let slots = max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
-        LegacyClient { connect, in_flight: Arc::new(Semaphore::new(slots)) }
+    /// A client of the server at `connect` that asks as `options` say.
+    pub fn with(connect: Connect, options: ClientOptions) -> LegacyClient {
+        let slots = options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        let shared = Shared {
+            strategy: options.strategy,
+            bounds: options.bounds,
+            in_flight: Semaphore::new(slots),
+            breaker: Breaker::default(),
+            budget: Budget::new(options.budget_per_minute),
+        };
+        LegacyClient { connect, shared: Arc::new(shared) }
     }
 
     /// Waits for leave to run one more request; callers are served in turn.
-    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
-        // `None` only from a closed semaphore, and nothing closes this one.
-        self.in_flight.acquire().await.ok()
+    pub(super) async fn slot(&self) -> Slot<'_> {
+        // An error only from a closed semaphore, and nothing closes this one.
+        self.shared.in_flight.acquire().await.ok()
+    }
+
+    pub(super) fn strategy(&self) -> &dyn Strategy {
+        &*self.shared.strategy
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.shared.bounds
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.shared.breaker
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.shared.budget
     }
 
     /// Asks once for the price of `stock` on behalf of `user`.
     ///
     /// It waits for as long as the server does; dropping the future abandons the request. It
-    /// leaves the bound on requests to its caller, [`ask`](super::ask).
+    /// leaves the bounds to its caller, [`ask`](Self::ask).
     ///
     /// # Errors
     ///

@@ -4,18 +4,23 @@
 //! many, is the work of the quote manager. It deliberately writes no log; the caller hears of
 //! every failed request and logs it.
 
+mod bounds;
 mod client;
 mod fixed;
+mod flight;
+mod learned;
 mod reply;
-mod retry;
+mod strategy;
 
 use bus::Clock;
 use domain::trading::{Stock, UserName};
 
-pub use client::{AskError, BadAddress, Connect, LegacyClient};
+pub use bounds::Bounds;
+pub use client::{AskError, BadAddress, ClientOptions, Connect, LegacyClient};
 pub use fixed::FixedSource;
+pub use flight::{Answer, QuoteUnavailable};
 pub use reply::{BadReply, MAX_LINE, QuoteReply, parse_reply};
-pub use retry::{Answer, Patience, QuoteUnavailable, ask};
+pub use strategy::{Hedge, Retry, Strategy, StrategyKind, Wait};
 
 /// One of the places that prices come from.
 #[derive(Clone, Debug)]
@@ -27,7 +32,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Asks for the price of `stock` on behalf of `user`, again and again within `patience`.
+    /// Asks for the price of `stock` on behalf of `user`, again and again within its bounds.
     ///
     /// `on_failure` hears of every request that failed or was refused, in the order of the
     /// requests, but not of those that were only too slow.
@@ -36,11 +41,10 @@ impl Source {
         clock: &Clock,
         stock: Stock,
         user: &UserName,
-        patience: Patience,
         on_failure: impl FnMut(&AskError),
     ) -> Answer {
         match self {
-            Source::Legacy(client) => ask(client, clock, stock, user, patience, on_failure).await,
+            Source::Legacy(client) => client.ask(clock, stock, user, on_failure).await,
             Source::Fixed(fixed) => fixed.ask(clock, stock),
         }
     }

@@ -1,0 +1,128 @@
+//! `docs/log-format.md` says what the program does: its example is read and written as the
+//! document has it, and its tables are those of the source.
+
+use crate::support::*;
+use audit_logger::log::{ChainHash, LogOptions, snapshot};
+use bus::Entries;
+use domain::trading::command::{CommandName, MalformedCode};
+use domain::trading::entry::{CommandDecided, PriceUsed, QuoteReceived};
+use domain::trading::parse::parse_action;
+use domain::trading::{
+    Accepted, Command, Entry, Money, Outcome, Price, Shares, Stock, TransactionNum, UserName,
+};
+use std::fs;
+
+const DOCUMENT: &str = include_str!("../../../docs/log-format.md");
+
+/// The bytes of the document's example, whose lines are `offset | bytes | meaning`.
+fn example() -> Vec<u8> {
+    let block = DOCUMENT.split("```hex\n").nth(1).expect("an example");
+    let mut bytes = Vec::new();
+    for line in block.lines().take_while(|line| *line != "```") {
+        let mut columns = line.split('|');
+        let offset = usize::from_str_radix(columns.next().unwrap().trim(), 16).unwrap();
+        assert_eq!(offset, bytes.len(), "the offset of: {line}");
+        let column = columns.next().expect("bytes");
+        bytes.extend(column.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()));
+    }
+    bytes
+}
+
+/// The entries that the document says the example holds.
+fn entries_of_the_example() -> [Entry; 3] {
+    let user = UserName::parse(b"ann").unwrap();
+    let stock = Stock::parse(b"ABC").unwrap();
+    let price = Price::from_cents(4217).unwrap();
+    let command = |transaction, name, arguments: &str, waited_ms, price, accepted| {
+        let received_ms = 1_767_225_600_000;
+        let action = parse_action(name, Some(arguments.as_bytes()));
+        Entry::Command(CommandDecided {
+            command: Command { transaction: TransactionNum(transaction), received_ms, action },
+            applied_ms: received_ms + waited_ms,
+            price,
+            outcome: Outcome::Accepted(accepted),
+        })
+    };
+    let used = Some(PriceUsed { price, cached: false });
+    let pending = Accepted::BuyPending { shares: Shares::new(2), cost: Money::from_cents(8434) };
+    [
+        command(1, CommandName::Add, "ann,100.00", 0, None, Accepted::Added),
+        Entry::Quote(QuoteReceived {
+            transaction: TransactionNum(2),
+            user,
+            received_ms: 1_767_225_600_009,
+            stock,
+            price,
+            server_time_ms: 1_330_546_050_315,
+            cryptokey: "a2V5".into(),
+        }),
+        command(2, CommandName::Buy, "ann,ABC,90.00", 9, used, pending),
+    ]
+}
+
+#[test]
+fn the_example_is_read_as_the_document_says() {
+    let folder = log_of(&example());
+    let (read, end) = read_back(folder.path()).unwrap();
+    assert_eq!(end.torn, None);
+    assert_eq!(read, entries_of_the_example());
+}
+
+#[test]
+fn the_example_is_what_the_program_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = reopen(folder.path(), LogOptions::default());
+    let mut group = Entries::default();
+    entries_of_the_example().iter().for_each(|entry| group.push(entry));
+    writer.append([&group].into_iter(), 1_767_225_600_000).unwrap();
+    writer.close(1_767_225_600_000).unwrap();
+    let written = fs::read(&paths(folder.path())[0]).unwrap();
+    assert_eq!(written, example());
+}
+
+#[test]
+fn the_snapshot_is_laid_out_as_the_document_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = snapshot::Snapshot { last: 3, chain: ChainHash([0xab; 32]), payload: vec![1, 2] };
+    snapshot::save(folder.path(), &made).unwrap();
+    let bytes = fs::read(folder.path().join("00000000000000000003.snap")).unwrap();
+    assert_eq!(bytes[..8], *b"DTSNAP\x01\0");
+    assert_eq!(bytes[8..16], 3u64.to_le_bytes());
+    assert_eq!(bytes[16..48], [0xab; 32]);
+    assert_eq!(bytes[48..50], [1, 2]);
+    assert_eq!(bytes[50..], *blake3::hash(&bytes[..50]).as_bytes());
+}
+
+/// The rows of the table under `heading` whose first cell is a number.
+fn rows(heading: &str) -> Vec<(u64, Vec<&'static str>)> {
+    let section = DOCUMENT.split(heading).nth(1).expect(heading);
+    let section = section.split("\n#").next().unwrap();
+    section
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
+            let first = cells.next()?;
+            let number = match first.strip_prefix("0x") {
+                Some(digits) => u64::from_str_radix(digits, 16).ok()?,
+                None => first.parse().ok()?,
+            };
+            Some((number, cells.collect()))
+        })
+        .collect()
+}
+
+#[test]
+fn the_numbers_of_commands_and_codes_are_those_of_the_program() {
+    let commands = rows("### Commands by number");
+    assert_eq!(commands.len(), CommandName::ALL.len());
+    for (at, (number, cells)) in commands.iter().enumerate() {
+        assert_eq!((*number, cells[0]), (at as u64, CommandName::ALL[at].as_str()));
+        assert_eq!(CommandName::ALL[at] as u64, *number);
+    }
+    let codes = rows("### Codes by number");
+    assert_eq!(codes.len(), MalformedCode::ALL.len());
+    for (at, (number, cells)) in codes.iter().enumerate() {
+        assert_eq!((*number, cells[0]), (at as u64, MalformedCode::ALL[at].as_str()));
+        assert_eq!(MalformedCode::ALL[at] as u64, *number);
+    }
+}

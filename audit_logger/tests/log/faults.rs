@@ -1,0 +1,157 @@
+//! A disk that is full, or fails to flush: the writer halts for good, and what it acknowledged is
+//! there after a restart.
+
+use crate::support::*;
+use audit_logger::LogError;
+use audit_logger::log::{LogOptions, LogWriter};
+use bus::LogHalted;
+use std::path::Path;
+
+const TINY: LogOptions = LogOptions { segment_bytes: 300 };
+
+/// Appends groups of 1, 2 and 3 entries by turns until the log halts or there are twelve groups;
+/// returns how many entries were acknowledged.
+fn append_until_halt(writer: &mut LogWriter) -> (u64, Option<LogHalted>) {
+    let mut acknowledged = 0;
+    for turn in 0..12 {
+        let group = entries(writer.next_entry(), turn % 3 + 1);
+        match writer.append([&group].into_iter(), NOW_MS) {
+            Ok(first) => {
+                assert_eq!(first, acknowledged + 1);
+                acknowledged += u64::from(group.count());
+            }
+            Err(halted) => return (acknowledged, Some(halted)),
+        }
+    }
+    (acknowledged, None)
+}
+
+/// Nothing is acknowledged any more, always for the same reason.
+fn assert_halted(writer: &mut LogWriter, halted: &LogHalted) {
+    let group = entries(writer.next_entry(), 1);
+    for _ in 0..3 {
+        assert_eq!(writer.append([&group].into_iter(), NOW_MS).as_ref(), Err(halted));
+    }
+    assert_eq!(writer.close(NOW_MS).as_ref(), Err(halted));
+}
+
+/// After a restart on a good disk the log holds the acknowledged entries, or whole batches more,
+/// and goes on.
+fn assert_recovers(folder: &Path, acknowledged: u64, attempted: u64) -> u64 {
+    let (read, end) = read_back(folder).unwrap();
+    let count = read.len() as u64;
+    assert!(count == acknowledged || count == attempted, "{acknowledged} {count} {attempted}");
+    assert_eq!(read, (1..=count).map(entry).collect::<Vec<_>>());
+    assert!(end.torn.is_none_or(|torn| torn.bytes > 0 || torn.offset == 0));
+    let mut writer = reopen(folder, TINY);
+    append(&mut writer, 3);
+    writer.close(NOW_MS).unwrap();
+    drop(writer);
+    assert_holds(folder, count + 3);
+    count
+}
+
+#[test]
+fn a_disk_full_at_any_byte_loses_nothing_acknowledged() {
+    let whole = tempfile::tempdir().unwrap();
+    let mut writer = FaultyDisk::default().open(whole.path(), TINY).unwrap();
+    assert_eq!(append_until_halt(&mut writer), (24, None));
+    let bytes = writer.bytes_written();
+    drop(writer);
+    assert!(paths(whole.path()).len() > 2);
+
+    for room in 0..bytes as usize {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new(Plan { room: Some(room), ..Plan::default() });
+        let mut writer = disk.open(folder.path(), TINY).unwrap();
+        let (acknowledged, halted) = append_until_halt(&mut writer);
+        let halted = halted.expect("the disk was full");
+        assert!(halted.reason.contains(&folder.path().display().to_string()), "{halted}");
+        // Only the lack of room can be known here: the batch never fitted.
+        disk.0.lock().unwrap().room = None;
+        assert_halted(&mut writer, &halted);
+        assert_eq!(disk.0.lock().unwrap().calls_after_failure, 0, "a halted log asks nothing");
+        drop(writer);
+        let recovered = assert_recovers(folder.path(), acknowledged, acknowledged);
+        assert_eq!(recovered, acknowledged);
+    }
+}
+
+#[test]
+fn a_failed_flush_is_never_tried_again() {
+    for failing in 1..=12 {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new(Plan { failing_sync: Some(failing), ..Plan::default() });
+        let mut writer = disk.open(folder.path(), TINY).unwrap();
+        let (acknowledged, halted) = append_until_halt(&mut writer);
+        let halted = halted.expect("the flush failed");
+        let attempted = acknowledged + u64::from((failing - 1) % 3 + 1);
+        assert_halted(&mut writer, &halted);
+        let plan = disk.0.lock().unwrap();
+        assert_eq!((plan.syncs, plan.calls_after_failure), (failing, 0));
+        drop(plan);
+        drop(writer);
+        // The bytes had been written, so a restart finds the batch that nobody was told of.
+        assert_recovers(folder.path(), acknowledged, attempted);
+    }
+}
+
+#[test]
+fn a_segment_whose_name_cannot_be_made_durable_halts_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::default();
+    let mut writer = disk.open(folder.path(), TINY).unwrap();
+    append(&mut writer, 5);
+    disk.0.lock().unwrap().folder_fails = true;
+    let (first, last) = (writer.next_entry(), writer.next_entry() + 3);
+    let mut halted = None;
+    for _ in 0..10 {
+        let group = entries(writer.next_entry(), 2);
+        if let Err(error) = writer.append([&group].into_iter(), NOW_MS) {
+            halted = Some(error);
+            break;
+        }
+    }
+    let halted = halted.expect("the second segment has no name");
+    assert!(writer.next_entry() >= first && writer.next_entry() <= last);
+    assert_halted(&mut writer, &halted);
+    let acknowledged = writer.next_entry() - 1;
+    drop(writer);
+    assert_recovers(folder.path(), acknowledged, acknowledged);
+}
+
+#[test]
+fn what_was_read_back_is_flushed_before_anything_is_built_on_it() {
+    // A process that dies between its write and its flush leaves a batch that the next one reads.
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = reopen(folder.path(), TINY);
+    append(&mut writer, 6);
+    drop(writer);
+    let disk = FaultyDisk::default();
+    let writer = disk.open(folder.path(), TINY).unwrap();
+    assert_eq!(disk.0.lock().unwrap().syncs, 1);
+    drop(writer);
+    let disk = FaultyDisk::new(Plan { failing_sync: Some(1), ..Plan::default() });
+    match disk.open(folder.path(), TINY) {
+        Err(LogError::Io { action: "flush", .. }) => {}
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("a log that cannot be flushed was opened"),
+    }
+    assert_holds(folder.path(), 6);
+}
+
+#[test]
+fn a_batch_that_is_too_long_halts_before_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::default();
+    let mut writer = disk.open(folder.path(), LogOptions::default()).unwrap();
+    append(&mut writer, 2);
+    let writes = disk.0.lock().unwrap().writes;
+    let group = entries(3, 20_000);
+    let groups = std::iter::repeat_n(&group, (64 << 20) / group.bytes().len() + 1);
+    let halted = writer.append(groups, NOW_MS).unwrap_err();
+    assert_eq!(disk.0.lock().unwrap().writes, writes);
+    assert_halted(&mut writer, &halted);
+    drop(writer);
+    assert_recovers(folder.path(), 2, 2);
+}

@@ -1,0 +1,103 @@
+//! The command line of the experiments.
+
+use crate::cli::ClockKind;
+use clap::{Args, Subcommand};
+use quote_manager::simulator::DelayModel;
+use quote_manager::source::{Connect, StrategyKind};
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub enum ExperimentCommand {
+    /// Take the delays of a quote server apart, and find out what each way to ask makes of them
+    QuoteDelay(QuoteDelayOptions),
+    /// Ask the built-in quote server in all ways side by side: time to a quote against requests
+    QuoteTimeout(QuoteTimeoutOptions),
+}
+
+#[derive(Args)]
+pub struct QuoteDelayOptions {
+    /// A CSV file with a delay in seconds on each line, in the order they were measured; without
+    /// it and --server the built-in model of the course's server is sampled
+    #[arg(value_name = "FILE.csv", conflicts_with = "server")]
+    pub file: Option<PathBuf>,
+
+    /// Measure this server: `tcp://HOST:PORT`. Each sample is one request, which it may charge for
+    #[arg(long, value_name = "SERVER", value_parser = parse_server)]
+    pub server: Option<(String, Connect)>,
+
+    /// How many delays are measured or drawn
+    #[arg(long, default_value_t = 1_200, value_name = "N", conflicts_with = "file",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub samples: u32,
+
+    /// How many requests are under way at once while a server is measured
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "server",
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub at_once: u16,
+
+    /// How many quotes each point of the cost curve is tried out with, in virtual time
+    #[arg(long, default_value_t = 10_000, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub quotes: u32,
+
+    /// What is drawn at random follows from this number
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+
+    /// The folder for `result.json` and `index.html`; a new numbered folder under `out` if not
+    /// given
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+fn parse_server(text: &str) -> Result<(String, Connect), String> {
+    let address = text.strip_prefix("tcp://").ok_or("`tcp://HOST:PORT` is expected")?;
+    let connect = Connect::parse(address).map_err(|error| error.to_string())?;
+    Ok((text.to_string(), connect))
+}
+
+#[derive(Args)]
+pub struct QuoteTimeoutOptions {
+    /// How many quotes are asked for in each way
+    #[arg(long, default_value_t = 15_000, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub quotes: u32,
+
+    /// How many quotes are asked for in a second, whatever becomes of the earlier ones
+    #[arg(long, default_value_t = 500, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+
+    /// How many different stocks there are, asked for in turn
+    #[arg(long, default_value_t = 1_000, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=17_576))]
+    pub stocks: u32,
+
+    /// The most requests at once, in each way; far more than are needed, so that it bounds none
+    #[arg(long, default_value_t = 1_000, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    pub in_flight: u16,
+
+    /// How long the server takes: `measured` (like the course's), `none` or a CSV file with a
+    /// delay in seconds on each line
+    #[arg(long, default_value = "measured", value_name = "DELAY")]
+    pub delay: DelayModel,
+
+    /// The ways to ask, with commas between them
+    #[arg(long, value_delimiter = ',', default_values_t = StrategyKind::ALL, value_name = "NAMES")]
+    pub strategies: Vec<StrategyKind>,
+
+    /// `real` time over TCP on this machine, or `virtual` time inside the process: waiting takes
+    /// no time, and the same seed gives the same figures
+    #[arg(long, default_value = "real")]
+    pub clock: ClockKind,
+
+    /// The delays follow from this number
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+
+    /// The folder for `result.json` and `index.html`; a new numbered folder under `out` if not
+    /// given
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}

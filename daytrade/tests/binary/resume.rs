@@ -1,0 +1,277 @@
+//! Killed at any point, a run that is resumed loses nothing that was acknowledged, does nothing
+//! twice, and comes to the state of a run that nobody disturbed.
+
+use crate::common::*;
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const KILLS: usize = 200;
+
+/// A run that is killed and resumed until it is through.
+struct Victim<'a> {
+    workload: &'a Path,
+    out: PathBuf,
+    acknowledgements: PathBuf,
+    acknowledged: HashSet<u64>,
+}
+
+/// When a process is killed.
+enum Point {
+    /// So long after its start.
+    Time(Duration),
+    /// When the log has so many bytes.
+    Length(u64),
+}
+
+impl<'a> Victim<'a> {
+    fn new(workload: &'a Path, folder: &Path, name: usize) -> Victim<'a> {
+        let out = folder.join(format!("run-{name}"));
+        let acknowledgements = folder.join(format!("acknowledged-{name}"));
+        Victim { workload, out, acknowledgements, acknowledged: HashSet::new() }
+    }
+
+    fn arguments(&self) -> Vec<&str> {
+        let out = ["--out", text(&self.out), "--resume"];
+        let acknowledge = ["--acknowledgements", text(&self.acknowledgements)];
+        [&["replay", text(self.workload), "--quotes", "fixed:42.17"], &out[..], &acknowledge]
+            .concat()
+    }
+
+    /// Runs until `point`; whether the process was still there to be killed.
+    fn run_until(&mut self, point: Point) -> bool {
+        let mut child = Guarded::start(&mut daytrade(&self.arguments()));
+        let started = Instant::now();
+        loop {
+            let reached = match point {
+                Point::Time(after) => started.elapsed() >= after,
+                Point::Length(bytes) => log_length(&self.out) >= bytes,
+            };
+            if reached || child.0.try_wait().unwrap().is_some() {
+                break;
+            }
+            assert!(started.elapsed() < PATIENCE, "the run does not end");
+            thread::sleep(Duration::from_micros(200));
+        }
+        let _ = child.0.kill();
+        let status = child.0.wait().unwrap();
+        assert!(status.signal() == Some(9) || status.success(), "{status:?}");
+        self.look();
+        !status.success()
+    }
+
+    /// Looks at the log as it lies there, without the program's help.
+    fn look(&mut self) {
+        let logged = logged(&self.out);
+        let distinct: HashSet<u64> = logged.iter().copied().collect();
+        assert_eq!(distinct.len(), logged.len(), "a command was played twice");
+        let acknowledged = acknowledged(&self.acknowledgements);
+        let again: HashSet<u64> = acknowledged.iter().copied().collect();
+        assert_eq!(again.len(), acknowledged.len(), "a command was acknowledged twice");
+        assert!(again.is_superset(&self.acknowledged), "an acknowledgement is gone");
+        if let Some(lost) = again.iter().find(|number| !distinct.contains(number)) {
+            panic!("{lost} was acknowledged, and is not in the log");
+        }
+        self.acknowledged = again;
+    }
+
+    /// The run is through: compares it with one that was not disturbed.
+    fn compare(&self, commands: u64, state: &[u8]) {
+        let mut dumped = dumped(&self.out.join("testLOG"));
+        dumped.sort_unstable();
+        assert!(dumped.into_iter().eq(1..=commands), "not every command once in the dump");
+        assert!(fs::read(self.out.join("state.json")).unwrap() == state, "the state differs");
+        assert_good(&self.out.join("testLOG"), &[self.workload]);
+    }
+}
+
+#[test]
+fn two_hundred_kills_lose_nothing_and_repeat_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let workload = folder.path().join("workload");
+    generate(&workload, "valid", 200, 40_000, 40);
+    let mut undisturbed = Victim::new(&workload, folder.path(), 0);
+    let started = Instant::now();
+    assert!(!undisturbed.run_until(Point::Time(PATIENCE)));
+    let whole = started.elapsed();
+    let length = log_length(&undisturbed.out);
+    let state = fs::read(undisturbed.out.join("state.json")).unwrap();
+    undisturbed.compare(40_000, &state);
+
+    let mut chance = Seeded(0x5eed_0002);
+    let (mut kills, mut finished, mut growing) = (0, 0, 0);
+    while kills < KILLS {
+        let mut victim = Victim::new(&workload, folder.path(), finished + 1);
+        loop {
+            // Half of the points are spread over the time of a run, its dump included, and half
+            // over its log, where entries come in bursts.
+            let before = log_length(&victim.out);
+            let point = if kills % 2 == 0 {
+                Point::Time(whole.mul_f64(chance.below(1_000) as f64 / 1_000.0))
+            } else {
+                Point::Length(before + chance.below((length - before.min(length)).max(1)))
+            };
+            if !victim.run_until(point) {
+                break;
+            }
+            kills += 1;
+            growing += usize::from(log_length(&victim.out) > before);
+            if kills == KILLS {
+                assert!(!victim.run_until(Point::Time(PATIENCE)));
+                break;
+            }
+        }
+        victim.compare(40_000, &state);
+        finished += 1;
+        fs::remove_dir_all(&victim.out).unwrap();
+    }
+    println!("{kills} kills, {growing} of them after the log had grown, {finished} runs finished");
+    assert!(growing > KILLS / 4, "the kills hit nothing: {growing} of {kills}");
+}
+
+/// A pipe says exactly how far a run has come: no luck is needed to kill it between two commands.
+#[test]
+fn killed_between_any_two_commands_it_goes_on_with_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let workload = folder.path().join("workload");
+    generate(&workload, "valid", 5, 60, 5);
+    let lines = fs::read_to_string(&workload).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    let whole = folder.path().join("whole");
+    run(&["replay", text(&workload), "--quotes", "fixed:42.17", "--out", text(&whole)]).with(0);
+    let state = fs::read(whole.join("state.json")).unwrap();
+    for cut in (1..lines.len()).step_by(4) {
+        let out = folder.path().join(format!("cut-{cut}"));
+        let acknowledgements = folder.path().join(format!("acknowledged-{cut}"));
+        let more = ["--quotes", "fixed:42.17", "--out", text(&out)];
+        let acknowledge = ["--acknowledgements", text(&acknowledgements)];
+        let mut command = daytrade(&[&["replay", "-"], &more[..], &acknowledge].concat());
+        let mut child = Guarded::start(command.stdin(Stdio::piped()));
+        let mut pipe = child.0.stdin.take().unwrap();
+        // Half a line more than is to be played: it must not be.
+        let part = format!("{}\n{}", lines[..cut].join("\n"), &lines[cut][..6]);
+        std::io::Write::write_all(&mut pipe, part.as_bytes()).unwrap();
+        until("all is acknowledged", || acknowledged(&acknowledgements).len() == cut);
+        child.0.kill().unwrap();
+        child.0.wait().unwrap();
+        let mut found = logged(&out);
+        found.sort_unstable();
+        assert!(found.into_iter().eq(1..=cut as u64), "{cut}");
+        let resume = [&["replay", text(&workload), "--resume"], &more[..]].concat();
+        run(&resume).with(0);
+        assert_eq!(fs::read(out.join("state.json")).unwrap(), state, "{cut}");
+        let report = json(&out.join("report.json"));
+        assert_eq!(
+            (&report["skipped"], &report["commands"]),
+            (&cut.into(), &(lines.len() - cut).into())
+        );
+        assert_good(&out.join("testLOG"), &[&workload]);
+    }
+}
+
+/// A workload and a finished run of it.
+fn finished(folder: &Path) -> (PathBuf, PathBuf) {
+    let workload = folder.join("workload");
+    generate(&workload, "valid", 10, 2_000, 10);
+    let out = folder.join("run");
+    run(&["replay", text(&workload), "--quotes", "fixed:42.17", "--out", text(&out)]).with(0);
+    (workload, out)
+}
+
+#[test]
+fn a_finished_run_that_is_resumed_writes_its_outputs_again_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = finished(folder.path());
+    let outputs = ["testLOG", "state.json"];
+    let before = outputs.map(|name| fs::read(out.join(name)).unwrap());
+    let transactions = logged(&out);
+    for name in ["testLOG", "state.json", "report.json", "report.html"] {
+        fs::remove_file(out.join(name)).unwrap();
+    }
+    for _ in 0..2 {
+        let resume = ["replay", text(&workload), "--out", text(&out), "--resume"];
+        run(&[&resume[..], &["--quotes", "fixed:42.17"]].concat()).with(0);
+        assert_eq!(outputs.map(|name| fs::read(out.join(name)).unwrap()), before);
+        assert_eq!(logged(&out), transactions);
+        let report = json(&out.join("report.json"));
+        assert_eq!((&report["commands"], &report["skipped"]), (&0.into(), &2_000.into()));
+        assert!(out.join("report.html").exists());
+    }
+}
+
+#[test]
+fn a_folder_with_a_log_is_refused_without_resume_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = finished(folder.path());
+    let before = segment_bytes(&out);
+    run(&["replay", text(&workload), "--out", text(&out)]).with(2).telling(&[
+        text(&out),
+        "holds the log of a run already",
+        "--resume",
+    ]);
+    assert_eq!(segment_bytes(&out), before);
+}
+
+#[test]
+fn a_run_is_not_resumed_with_other_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = finished(folder.path());
+    let before = segment_bytes(&out);
+    let other = folder.path().join("other");
+    let mut lines = fs::read_to_string(&workload).unwrap();
+    // As long as the right one, and with as many lines.
+    let at = lines.find("[1000]").unwrap() + 4;
+    lines.replace_range(at..at + 1, "1");
+    fs::write(&other, lines).unwrap();
+    let resume = |files: &[&str]| {
+        run(&[&["replay", "--quotes", "fixed:42.17", "--out", text(&out), "--resume"], files]
+            .concat())
+    };
+    let refused = resume(&[text(&other)]).with(2);
+    refused.telling(&[text(&other), "is not what the run was begun with", text(&workload)]);
+    resume(&[text(&workload), text(&other)]).with(2).telling(&["another number of files"]);
+    assert_eq!(segment_bytes(&out), before);
+    // The same file by another name is the same file.
+    fs::copy(&workload, &other).unwrap();
+    resume(&[text(&other)]).with(0);
+    // Other quotes are no fault, but no secret either.
+    run(&["replay", text(&workload), "--out", text(&out), "--resume"])
+        .with(0)
+        .telling(&["begun with other quotes", "42.17"]);
+    fs::write(out.join("run.json"), "{").unwrap();
+    resume(&[text(&workload)]).with(1).telling(&["run.json"]);
+}
+
+#[test]
+fn resume_without_a_log_begins_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let workload = write_workload(folder.path(), "w", &["ADD,a,1.00"]);
+    let out = folder.path().join("new");
+    run(&["replay", text(&workload), "--out", text(&out), "--resume"]).with(0);
+    assert_eq!(json(&out.join("report.json"))["commands"], 1);
+    run(&["replay", text(&workload), "--resume"]).with(2).telling(&["--out"]);
+}
+
+#[test]
+fn a_second_process_on_the_same_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let arguments = ["replay", "-", "--out", text(&out)];
+    let mut first = Guarded::start(daytrade(&arguments).stdin(Stdio::piped()));
+    let mut pipe = first.0.stdin.take().unwrap();
+    std::io::Write::write_all(&mut pipe, b"[1] ADD,a,1.00\n").unwrap();
+    until("the log is there", || log_length(&out) > 0);
+    let workload = write_workload(folder.path(), "w", &["ADD,a,1.00"]);
+    for resume in [&[][..], &["--resume"]] {
+        let second = ["replay", text(&workload), "--out", text(&out)];
+        let told = run(&[&second[..], resume].concat()).with(1);
+        told.telling(&["another process is writing this log"]);
+    }
+    drop(pipe);
+    first.ended().with(0);
+    assert_eq!(logged(&out), [1]);
+}
