@@ -86,7 +86,7 @@ impl Maker {
             83..90 => (Verb::SetSellTrigger(stock, amount), true),
             _ => (Verb::DisplaySummary, false),
         };
-        let used = priced.then_some(PriceUsed { price, cached: kind % 10 != 0 });
+        let used = priced.then_some(PriceUsed { price, cached: !kind.is_multiple_of(10) });
         let stamp = Stamp { transaction, now_ms };
         let outcome = entry::decide(account, stamp, &verb, used.map(|used| used.price));
         let action = Action::User { user: user.clone(), verb };

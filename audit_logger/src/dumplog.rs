@@ -3,11 +3,13 @@
 
 use crate::error::LogError;
 use crate::log::LogReader;
+use crate::query::{Catalogue, Filter, Order, scan};
 use crate::xml::{FOOT, HEAD, Renderer};
-use domain::trading::DumpFile;
+use domain::trading::{DumpFile, Entry};
 use rustc_hash::FxHashSet;
 use std::fs::File;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A dump to be written.
@@ -48,6 +50,20 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
+    fn offer(&mut self, number: u64, entry: &Entry) -> Result<(), LogError> {
+        let wanted = match &self.request.user {
+            None => true,
+            Some(user) => entry.user() == Some(user.as_str()),
+        };
+        if wanted && number <= self.request.last {
+            self.renderer.render(entry, &mut self.buffer);
+            if self.buffer.len() >= WRITE_BUFFER {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), LogError> {
         self.file.write_all(&self.buffer).map_err(LogError::io(&self.path, "write"))?;
         self.bytes += self.buffer.len() as u64;
@@ -86,6 +102,25 @@ pub fn write(
     Ok(dumps)
 }
 
+/// Dumps of single users read what the index points to, not the whole log.
+fn of_users(log: &Path, last: u64, outputs: &mut [Output<'_>]) -> Result<(), LogError> {
+    let users = outputs.iter().filter_map(|output| output.request.user.clone()).collect();
+    let filter = Filter { users, entries: 0..=last, ..Filter::default() };
+    scan(
+        &Catalogue::open(log, true)?,
+        &filter,
+        Order::OldestFirst,
+        usize::MAX,
+        |found: &mut Vec<(u64, Entry)>, number, entry| found.push((number, entry)),
+        |found| {
+            for (number, entry) in &found {
+                outputs.iter_mut().try_for_each(|output| output.offer(*number, entry))?;
+            }
+            Ok(ControlFlow::Continue(()))
+        },
+    )
+}
+
 fn name_in(reserved: &[&str], file: &DumpFile) -> String {
     let mut name = file.name().to_string();
     while reserved.contains(&name.as_str()) {
@@ -109,21 +144,13 @@ fn write_pass(
         outputs.push(Output { request, path, file, renderer, buffer, bytes: 0 });
     }
     let last = requests.iter().map(|(_, request)| request.last).max().unwrap_or(0);
-    LogReader::open(log)?.for_each(last, |number, entry| {
-        for output in &mut outputs {
-            let wanted = match &output.request.user {
-                None => true,
-                Some(user) => entry.user() == Some(user.as_str()),
-            };
-            if wanted && number <= output.request.last {
-                output.renderer.render(&entry, &mut output.buffer);
-                if output.buffer.len() >= WRITE_BUFFER {
-                    output.flush()?;
-                }
-            }
-        }
-        Ok::<(), LogError>(())
-    })?;
+    if requests.iter().all(|(_, request)| request.user.is_some()) {
+        of_users(log, last, &mut outputs)?;
+    } else {
+        LogReader::open(log)?.for_each(last, |number, entry| {
+            outputs.iter_mut().try_for_each(|output| output.offer(number, &entry))
+        })?;
+    }
     let mut dumps = Vec::new();
     for mut output in outputs {
         output.buffer.extend_from_slice(FOOT.as_bytes());

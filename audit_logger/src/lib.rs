@@ -8,6 +8,7 @@
 pub mod dumplog;
 pub mod error;
 pub mod log;
+pub mod query;
 pub mod verify;
 pub mod xml;
 

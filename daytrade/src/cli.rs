@@ -100,6 +100,13 @@ pub struct ReplayOptions {
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub quote_managers: u16,
 
+    /// A Redis in which the quote managers share their prices:
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` or `unix:///PATH`. Each run has keys of its
+    /// own there, `daytrade:RUN:quote:STOCK`: a price that a run uses stands in its own log. Runs
+    /// go on without a Redis that fails. Not with the virtual clock
+    #[arg(long, value_name = "URL")]
+    pub quote_cache: Option<String>,
+
     /// Prices and delays of the built-in quote server follow from this number
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,

@@ -7,15 +7,17 @@ use audit_logger::log::actor::{CloseLog, LogSummary};
 use audit_logger::log::{LogWriter, LogWriterActor};
 use bus::{Clock, CommandQueue, EntryLog, Partition, QuoteClient};
 use domain::trading::{Account, UserName};
+use quote_manager::cache::RedisCache;
 use quote_manager::manager::{AskStats, Subscribe};
 use quote_manager::simulator::{DelayModel, Faults, Simulator, SimulatorConfig, listen};
 use quote_manager::source::{ClientOptions, Connect, FixedSource, LegacyClient, Source};
 use quote_manager::{QuoteManager, QuoteStats};
+use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use worker::ShardActor;
-use worker::shard::ExportAccounts;
+use worker::shard::TakeAccounts;
 
 /// How the system is set up.
 pub struct SystemOptions {
@@ -25,6 +27,7 @@ pub struct SystemOptions {
     pub quote_faults: Faults,
     pub quote_managers: usize,
     pub quote_refresh: Option<Duration>,
+    pub quote_cache: Option<String>,
     pub client: ClientOptions,
     pub seed: u64,
 }
@@ -77,6 +80,10 @@ impl System {
         let mut places = Places { virtual_time: clock.is_virtual(), arbiters: Vec::new() };
         let workers = options.workers;
         let source = quote_source(&options, clock, &mut places).await?;
+        let shared = match &options.quote_cache {
+            Some(url) => Some(shared_cache(url.clone(), clock, &mut places).await?),
+            None => None,
+        };
 
         let appends = workers * worker::MAX_APPENDS
             + options.quote_managers * quote_manager::manager::MAX_APPENDS;
@@ -87,7 +94,10 @@ impl System {
         let mut managers = Vec::new();
         for _ in 0..options.quote_managers {
             let (clock, source, log) = (clock.clone(), source.clone(), entry_log.clone());
-            managers.push(places.start(move || QuoteManager::new(clock, source, log)));
+            let shared = shared.clone();
+            managers.push(places.start(move || {
+                QuoteManager::new(clock, source, log).with_shared(shared)
+            }));
         }
         let quotes =
             QuoteClient::new(managers.iter().map(|manager| manager.clone().recipient()).collect());
@@ -117,7 +127,7 @@ impl System {
     pub async fn stop(self) -> anyhow::Result<Stopped> {
         let mut accounts = Vec::new();
         for shard in &self.shards {
-            accounts.extend(shard.send(ExportAccounts).await?);
+            accounts.extend(shard.send(TakeAccounts).await?);
         }
         let mut quotes = QuoteStats::default();
         for manager in &self.managers {
@@ -156,6 +166,27 @@ async fn quote_source(
         }
     };
     Ok(Source::Legacy(LegacyClient::with(connect, options.client.clone())))
+}
+
+/// Connects to the Redis in which the quote managers share their prices. The connection has a
+/// thread of its own, so that no actor that is busy holds it up.
+async fn shared_cache(
+    url: String,
+    clock: &Clock,
+    places: &mut Places,
+) -> anyhow::Result<RedisCache> {
+    // A price that is used stands in the same log. So no run ever finds the prices of another one
+    // there, nor, when it is gone on with, its own: the end of its log may be lost.
+    let run = RandomState::new().hash_one(std::process::id());
+    let prefix = format!("daytrade:{run:016x}:quote");
+    let clock = clock.clone();
+    let arbiter = Arbiter::new();
+    let (tell, connected) = oneshot::channel();
+    arbiter.spawn(async move {
+        let _ = tell.send(RedisCache::connect(&url, &prefix, clock).await);
+    });
+    places.arbiters.push(arbiter);
+    Ok(connected.await.context("the thread of the shared quote cache has ended")??)
 }
 
 /// Runs the simulator on a thread of its own, behind a real socket.

@@ -3,25 +3,38 @@
 
 use domain::trading::account::{BuyOrder, Holding, Pending, SellOrder};
 use domain::trading::{Account, Money, UserName};
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// All accounts: the contents of `state.json`.
-#[derive(Debug, Serialize)]
-pub struct StateView {
-    /// The accounts, sorted by user.
-    pub accounts: Vec<AccountView>,
+/// All accounts: the contents of `state.json`. Each is rendered only while it is written, so that
+/// a million of them take no room.
+pub struct StateView<'a> {
+    accounts: Vec<(&'a UserName, &'a Account)>,
 }
 
-impl StateView {
-    /// A view of `accounts`, given in any order.
-    pub fn new<'a>(accounts: impl IntoIterator<Item = (&'a UserName, &'a Account)>) -> StateView {
-        let mut accounts: Vec<AccountView> = accounts
-            .into_iter()
-            .map(|(user, account)| AccountView::new(user.as_str(), account))
-            .collect();
-        accounts.sort_by(|one, other| one.user.cmp(&other.user));
+impl<'a> StateView<'a> {
+    /// A view of `accounts`, given in any order; they are shown sorted by user.
+    pub fn new(accounts: impl IntoIterator<Item = (&'a UserName, &'a Account)>) -> StateView<'a> {
+        let mut accounts: Vec<_> = accounts.into_iter().collect();
+        accounts.sort_by_key(|(user, _)| *user);
         StateView { accounts }
+    }
+}
+
+impl Serialize for StateView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Accounts<'v>(&'v [(&'v UserName, &'v Account)]);
+        impl Serialize for Accounts<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let views =
+                    self.0.iter().map(|(user, account)| AccountView::new(user.as_str(), account));
+                serializer.collect_seq(views)
+            }
+        }
+        let mut state = serializer.serialize_struct("StateView", 1)?;
+        state.serialize_field("accounts", &Accounts(&self.accounts))?;
+        state.end()
     }
 }
 

@@ -100,6 +100,15 @@ impl Accounts {
         self.slots.len()
     }
 
+    /// Gives all open accounts away, in no order.
+    pub fn take_open(&mut self) -> Vec<(UserName, Account)> {
+        self.by_name.clear();
+        self.free.clear();
+        let slots = std::mem::take(&mut self.slots);
+        let open = slots.into_iter().filter(|slot| slot.account.open);
+        open.map(|slot| (slot.user, slot.account)).collect()
+    }
+
     /// All open accounts, in no order.
     pub fn open(&self) -> impl Iterator<Item = (&UserName, &Account)> {
         self.by_name

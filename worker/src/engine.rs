@@ -153,6 +153,13 @@ impl Engine {
         self.accounts.open()
     }
 
+    /// Gives all open accounts away, in no order: the engine owns none afterwards.
+    pub fn take_accounts(&mut self) -> Vec<(UserName, Account)> {
+        self.timers.clear();
+        self.prices = Prices::default();
+        self.accounts.take_open()
+    }
+
     /// How many users it has made room for so far: those with an account, and as many more as
     /// ever waited for a quote at once without one.
     pub fn slots(&self) -> usize {

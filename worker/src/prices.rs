@@ -54,9 +54,11 @@ impl Prices {
         self.refresh_before = refresh_before;
     }
 
-    /// Remembers a price.
+    /// Remembers a price, unless it is older than the one that is known.
     pub fn learn(&mut self, quote: FreshQuote) {
-        self.known.insert(quote.stock, Known { quote, refresh_asked: false });
+        if self.known.get(&quote.stock).is_none_or(|known| known.quote.sent <= quote.sent) {
+            self.known.insert(quote.stock, Known { quote, refresh_asked: false });
+        }
     }
 
     /// A fresh price of `stock` for the command `transaction`, which `may_refresh` it.
@@ -154,6 +156,16 @@ mod tests {
         assert_eq!(find(60, 3, true), None);
         prices.learn(quote(52));
         assert!(!prices.find(stock(), at(60), TransactionNum(4), true).unwrap().refresh);
+    }
+
+    #[test]
+    fn an_older_price_never_takes_the_place_of_a_newer_one() {
+        let mut prices = Prices::default();
+        prices.learn(quote(10));
+        prices.learn(quote(5));
+        assert!(prices.find(stock(), at(66), TransactionNum(2), true).is_some());
+        prices.learn(quote(20));
+        assert!(prices.find(stock(), at(79), TransactionNum(2), true).is_some());
     }
 
     #[test]

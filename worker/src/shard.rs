@@ -30,10 +30,10 @@ pub struct ShardActor {
     asks_again: bool,
 }
 
-/// Asks for copies of all open accounts, in no order.
+/// Takes all open accounts away, in no order, from a worker that has nothing left to do.
 #[derive(Message)]
 #[rtype(result = "Vec<(UserName, Account)>")]
-pub struct ExportAccounts;
+pub struct TakeAccounts;
 
 impl ShardActor {
     /// A worker that owns `accounts`.
@@ -160,11 +160,10 @@ impl Handler<QuoteNews> for ShardActor {
     }
 }
 
-impl Handler<ExportAccounts> for ShardActor {
-    type Result = MessageResult<ExportAccounts>;
+impl Handler<TakeAccounts> for ShardActor {
+    type Result = MessageResult<TakeAccounts>;
 
-    fn handle(&mut self, _: ExportAccounts, _: &mut Self::Context) -> Self::Result {
-        let copy = |(user, account): (&UserName, &Account)| (user.clone(), account.clone());
-        MessageResult(self.engine.accounts().map(copy).collect())
+    fn handle(&mut self, _: TakeAccounts, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.engine.take_accounts())
     }
 }

@@ -1,18 +1,20 @@
 //! The entry log on disk: segments of batches, each batch checked by a checksum and chained to
 //! the one before it by a hash. `docs/log-format.md` describes every byte.
 //!
-//! * [`format`]: the bytes of segments and batches.
+//! * [`mod@format`]: the bytes of segments and batches.
 //! * [`segments`]: the files of a log.
 //! * [`reader`]: reads batches and checks them.
 //! * [`recovery`]: reads a log back after a stop of any kind, cutting a torn tail.
 //! * [`writer`]: appends batches and makes them durable.
 //! * [`snapshot`]: what a log comes to, kept beside it.
+//! * [`index`]: where in a segment a user's entries stand, for searches.
 //! * [`actor`]: the log writer as an actor, with group commit.
 //! * [`disk`]: the calls to the operating system, so that tests can make them fail.
 
 pub mod actor;
 pub mod disk;
 pub mod format;
+pub mod index;
 pub mod reader;
 pub mod recovery;
 pub mod segments;

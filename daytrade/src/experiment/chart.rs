@@ -49,7 +49,7 @@ impl Axis {
         let within: Vec<f64> =
             marks.into_iter().filter(|mark| (low..=high * 1.000_1).contains(mark)).collect();
         let ten = |mark: f64| (mark.log10() - mark.log10().round()).abs() < 1e-6;
-        let many = within.len() > 11;
+        let many = within.len() > 8;
         let ticks = within
             .into_iter()
             .filter(|mark| !many || ten(*mark) || *mark <= low)

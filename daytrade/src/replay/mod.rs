@@ -36,6 +36,12 @@ use stop::Stop;
 
 pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
     let stop = Stop::default();
+    if options.quote_cache.is_some() && options.clock == ClockKind::Virtual {
+        return Err(Failure::Usage(anyhow!(
+            "--quote-cache asks a server outside, for which no virtual clock can wait: leave out \
+             --quote-cache, or --clock virtual"
+        )));
+    }
     // Files that cannot be opened are told before anything is written.
     let inputs = options
         .files
@@ -179,6 +185,7 @@ async fn play(
             max_in_flight: usize::from(options.quote_in_flight),
             ..ClientOptions::default()
         },
+        quote_cache: options.quote_cache.clone(),
         seed: options.seed,
     };
     let mut console = Console::new(options, &inputs, out, stop.clone())?;
@@ -196,8 +203,12 @@ async fn play(
             break;
         }
     }
-    // A file that cannot be read further takes nothing from what was read of it.
-    let settled = player.settle().await;
+    let settled = match outcome {
+        // A file that cannot be read further takes nothing from what was read of it.
+        Ok(()) | Err(PlayError::Input(_)) => player.settle().await,
+        // Some of the replies will never come.
+        Err(PlayError::Halted(_) | PlayError::Closed(_)) => std::mem::replace(&mut outcome, Ok(())),
+    };
     let (scoreboard, tally) = player.finish();
     console.end();
     settled.or_else(|error| halted(error, out))?;

@@ -100,7 +100,7 @@ fn a_command_with_bad_arguments_is_refused_and_logged() {
         (b"ADD,,1.00", "invalid_user", ""),
         (b"ADD,a b,1.00", "invalid_user", "a b"),
         (b"ADD,a\x07b,1.00", "invalid_user", ""),
-        (b"ADD,<b>&\",1.00", "invalid_user", "&lt;b>&amp;"),
+        (b"ADD,<b>&\",1.00", "invalid_user", "&lt;b&gt;&amp;"),
         (b"ADD,J\xf6rg,1.00", "invalid_user", ""),
         (b"ADD,J\xc3\xb6rg,1.00", "invalid_user", ""),
         (b"ADD,a;DROP TABLE,1.00", "invalid_user", ""),

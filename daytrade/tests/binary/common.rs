@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what should come at once before it fails.
@@ -59,9 +61,22 @@ impl Ended {
     }
 }
 
-/// Runs `command` to its end.
+/// Runs `command` to its end; kills it where that takes too long.
 pub fn end(command: &mut Command) -> Ended {
-    Ended::of(command.output().expect("the process starts"))
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the process starts");
+    let pid = child.id().to_string();
+    let (ended, over) = mpsc::channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-KILL", &pid]).status();
+        }
+    });
+    let output = child.wait_with_output().expect("the process ends");
+    drop(ended);
+    watchdog.join().expect("a watchdog does not panic");
+    assert!(output.status.code().is_some(), "ended by a signal: {output:?}");
+    Ended::of(output)
 }
 
 /// Runs the binary to its end.
@@ -109,7 +124,7 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {
         assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

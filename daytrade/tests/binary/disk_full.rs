@@ -2,6 +2,7 @@
 //! goes on when there is room again.
 
 use crate::common::*;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,7 +35,7 @@ impl Case {
     /// The run has stopped on a full disk with `told`: looks at what it left, and goes on.
     fn assert_nothing_lost(&self, out: &Path, acknowledgements: &Path, told: Ended) {
         told.with(1).telling(&["writing the log", "what was acknowledged is safe", "--resume"]);
-        let logged = logged(out);
+        let logged: HashSet<u64> = logged(out).into_iter().collect();
         let acknowledged = acknowledged(acknowledgements);
         assert!(acknowledged.len() < COMMANDS as usize, "the disk was not full");
         let lost = acknowledged.iter().find(|number| !logged.contains(number));

@@ -6,6 +6,7 @@ mod common;
 
 mod bad_input;
 mod disk_full;
+mod experiments;
 mod interrupt;
 mod quote_server;
 mod replay_course;

@@ -276,3 +276,15 @@ pub fn take<T>(orders: &mut Vec<(Stock, T)>, stock: Stock) -> Option<T> {
     let at = orders.binary_search_by_key(&stock, |entry| entry.0).ok()?;
     Some(orders.remove(at).1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::size_of;
+
+    #[test]
+    fn an_account_with_a_few_holdings_takes_less_than_a_kilobyte() {
+        assert!(size_of::<Option<RecentCommand>>() <= 24);
+        assert!(size_of::<Account>() <= 400, "{}", size_of::<Account>());
+    }
+}

@@ -1,6 +1,7 @@
 //! Money, prices and shares: whole numbers only, every operation checked.
 
 use std::fmt;
+use std::num::NonZeroI64;
 
 /// A sum of money in whole cents. Never a fraction, never a float.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,7 +68,7 @@ pub fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
 
 /// The amount of a command: at least one cent, at most [`Amount::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Amount(Money);
+pub struct Amount(NonZeroI64);
 
 impl Amount {
     /// 1,000,000,000,000.00 dollars: the largest amount a command may name.
@@ -75,7 +76,10 @@ impl Amount {
 
     /// `money` as an amount, or `None` where it is out of bounds.
     pub fn new(money: Money) -> Option<Amount> {
-        (money > Money::ZERO && money <= Self::MAX).then_some(Amount(money))
+        if money < Money::ZERO || money > Self::MAX {
+            return None;
+        }
+        NonZeroI64::new(money.0).map(Amount)
     }
 
     /// Reads digits, optionally followed by a point and one or two digits.
@@ -119,7 +123,7 @@ impl Amount {
 
     /// The amount as money.
     pub const fn money(self) -> Money {
-        self.0
+        Money(self.0.get())
     }
 }
 

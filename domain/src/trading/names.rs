@@ -2,6 +2,7 @@
 
 use compact_str::CompactString;
 use std::fmt;
+use std::num::NonZeroU32;
 
 /// The number of a command among all commands received, from 1. Whatever a command causes, then
 /// or later, carries its number.
@@ -47,7 +48,7 @@ impl fmt::Display for UserName {
 ///
 /// The letters stand in the high bytes, so that the order of symbols is that of their text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Stock(u32);
+pub struct Stock(NonZeroU32);
 
 impl Stock {
     /// `text` as a stock symbol, or `None` where it is none.
@@ -57,12 +58,12 @@ impl Stock {
         }
         let mut bytes = [0; 4];
         bytes[..text.len()].copy_from_slice(text);
-        Some(Stock(u32::from_be_bytes(bytes)))
+        NonZeroU32::new(u32::from_be_bytes(bytes)).map(Stock)
     }
 
     /// The symbol's letters.
     pub fn letters(self) -> Letters {
-        let bytes = self.0.to_be_bytes();
+        let bytes = self.0.get().to_be_bytes();
         let len = bytes.iter().position(|&byte| byte == 0).unwrap_or(3);
         Letters { bytes, len }
     }

@@ -107,6 +107,10 @@ fn malformed(name: CommandName, given: &[&[u8]]) -> Malformed {
     }
     for (at, text) in given.iter().enumerate() {
         let Some(&field) = expected.get(at) else {
+            if at >= expected.len() + QUOTED_EXTRA {
+                let _ = write!(left_out, "; and {} more", given.len() - at);
+                break;
+            }
             let _ = write!(left_out, "; argument {} is '{}'", at + 1, quoted(text));
             continue;
         };
@@ -200,6 +204,10 @@ fn is_decimal(text: &str) -> bool {
 /// Longest piece of a bad argument that an error message quotes, in bytes.
 const QUOTED_BYTES: usize = 80;
 
+/// Arguments too many that an error message quotes: a line of commas must not become a message many
+/// times its length.
+const QUOTED_EXTRA: usize = 8;
+
 fn quoted(text: &[u8]) -> String {
     let shown = &text[..text.len().min(QUOTED_BYTES)];
     let mut out = shown.escape_ascii().to_string();
@@ -288,6 +296,8 @@ mod tests {
         let many = refused("BUY,u,S,1.00,x,y");
         assert_eq!(many.funds.as_deref(), Some("1.00"));
         assert!(many.message.contains("argument 4 is 'x'"), "{}", many.message);
+        let commas = refused(&format!("BUY,u,S,1.00{}", ",".repeat(60_000)));
+        assert!(commas.message.ends_with("; argument 11 is ''; and 59992 more"), "{commas:?}");
         assert_eq!(refused("COMMIT_BUY").code, MalformedCode::InvalidArguments);
         assert_eq!(refused("DUMPLOG,u,..").code, MalformedCode::InvalidFilename);
         assert_eq!(refused("DUMPLOG").code, MalformedCode::InvalidArguments);

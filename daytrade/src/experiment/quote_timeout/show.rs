@@ -120,9 +120,8 @@ fn tile(ways: &Ways) -> Tile<'_> {
         name: &ways.name,
         value: format!("{:.2} requests", ways.requests_per_quote),
         note: format!(
-            "p50 {} ms, p99.9 {} ms, {} under 50 ms",
+            "p50 {} ms, {} under 50 ms",
             maybe_ms(ways.p50_ms),
-            maybe_ms(ways.p999_ms),
             percent(ways.under_50_ms)
         ),
         class: &ways.name,

@@ -45,7 +45,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Entry, &[u8]), DecodeError> {
 /// Reads the parts of which entries and accounts are made, one behind the other.
 pub struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
         Err(self.error("a number of 64 bits"))
     }
 
-    fn take(&mut self, len: usize, expected: &'static str) -> Result<&'a [u8], DecodeError> {
+    pub(super) fn take(&mut self, len: usize, expected: &'static str) -> Result<&'a [u8], DecodeError> {
         let end = self.at.checked_add(len).filter(|&end| end <= self.bytes.len());
         let end = end.ok_or(self.error(expected))?;
         let taken = &self.bytes[self.at..end];

@@ -7,10 +7,12 @@
 mod account;
 mod decode;
 mod encode;
+mod peek;
 
 pub use account::{decode_account, encode_account};
 pub use decode::{DecodeError, Reader, decode};
 pub use encode::{encode, put_text, put_u64};
+pub use peek::{Peek, peek};
 
 /// The version of the form.
 pub const VERSION: u16 = 1;

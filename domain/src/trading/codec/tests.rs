@@ -137,6 +137,30 @@ fn every_kind_of_entry_is_read_back_as_it_was_written() {
     assert!(rest.is_empty());
 }
 
+/// A search that looks at the front alone must never pass over what it should find.
+#[test]
+fn the_front_of_every_kind_of_entry_is_what_the_whole_of_it_says() {
+    for entry in every_kind() {
+        let mut bytes = Vec::new();
+        encode(&entry, &mut bytes);
+        bytes.extend_from_slice(b"behind");
+        let (front, rest) = peek(&bytes).unwrap();
+        assert_eq!(rest, b"behind");
+        let (at_ms, name, late) = match &entry {
+            Entry::Command(decided) => {
+                (decided.applied_ms, Some(decided.command.action.name()), false)
+            }
+            Entry::Quote(quote) => (quote.received_ms, None, false),
+            Entry::QuoteRefused(refused) => (refused.failed_ms, Some(refused.name), false),
+            Entry::Expired(expired) => (expired.expired_ms, None, true),
+            Entry::Filled(filled) => (filled.filled_ms, Some(filled.name), true),
+        };
+        let transaction = entry.transaction();
+        let user = entry.user().map(str::as_bytes);
+        assert_eq!(front, Peek { transaction, at_ms, user, name, late });
+    }
+}
+
 #[test]
 fn a_cut_entry_is_refused_wherever_it_is_cut() {
     for entry in every_kind() {
@@ -195,6 +219,7 @@ proptest! {
     #[test]
     fn no_bytes_make_decoding_panic(bytes: Vec<u8>) {
         let _ = decode(&bytes);
+        let _ = peek(&bytes);
         let _ = decode_account(&mut Reader::new(&bytes));
     }
 

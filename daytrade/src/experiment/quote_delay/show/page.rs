@@ -8,7 +8,7 @@ use super::super::result::Findings;
 use super::{fit_of_network, fit_of_seconds, mean, memory, name_of, seed_report, shown};
 
 /// Beyond so many requests a quote no curve is worth a look.
-const REQUESTS_SHOWN: f64 = 3.0;
+const REQUESTS_SHOWN: f64 = 2.0;
 
 /// The quantiles of the four small charts.
 const PANELS: [(&str, &str); 4] = [

@@ -1,0 +1,355 @@
+//! The thread that brings a store up to the log and keeps it there.
+//!
+//! Whatever goes wrong, it asks the store where it stands and goes on from there. It never assumes
+//! that a write that failed was not done, nor that it was.
+
+use super::pace::Pace;
+use super::{Batch, Frontier, LogId, Sink, SinkError, Tail, TailError};
+use crate::error::LogError;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tokio::select;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// How long to wait after the first failure; each further one doubles it.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+/// The longest wait between two attempts: how late at most a server that is back is noticed.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The time over which the rate is measured.
+const RATE_OVER: Duration = Duration::from_secs(1);
+
+/// How a store is followed up.
+#[derive(Clone, Debug)]
+pub struct FollowerOptions {
+    /// How many entries a store takes at once. More make fewer commits; fewer take less memory,
+    /// and less is sent again when a connection is lost.
+    pub batch_entries: usize,
+    /// How long to wait before it is looked again whether the log has grown.
+    pub poll: Duration,
+    /// The next entry that is not durable yet, where the log is written by this process: nothing
+    /// beyond it is read, and the follower need not look for itself.
+    pub durable: Option<watch::Receiver<u64>>,
+}
+
+impl Default for FollowerOptions {
+    fn default() -> FollowerOptions {
+        FollowerOptions {
+            batch_entries: 20_000,
+            poll: Duration::from_millis(20),
+            durable: None,
+        }
+    }
+}
+
+/// What a follower is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has not reached the store yet.
+    Starting,
+    /// It writes, or waits for entries.
+    Following,
+    /// It tries again: what went wrong last, and how often since something went right.
+    Waiting {
+        /// What went wrong.
+        reason: String,
+        /// How many attempts failed since the last that did not.
+        attempts: u32,
+    },
+    /// It gave up: the store will never take this log.
+    Refused(String),
+    /// It was told to stop.
+    Stopped,
+}
+
+/// What a follower tells of itself.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// The next entry that the store does not have.
+    pub next: u64,
+    /// The next entry that the log did not have when it was looked last.
+    pub log_next: u64,
+    /// When the last entry that the store has took effect, in Unix milliseconds; 0 for none or an
+    /// unknown one.
+    pub last_ms: u64,
+    /// Entries a second that the store took lately.
+    pub rate: f64,
+    /// What the follower is doing.
+    pub state: State,
+}
+
+impl Status {
+    /// Entries that the store does not have.
+    pub fn lag(&self) -> u64 {
+        self.log_next.saturating_sub(self.next)
+    }
+}
+
+/// A store that follows a log on a thread of its own. Dropping it stops the thread.
+pub struct Follower {
+    name: &'static str,
+    status: watch::Receiver<Status>,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    /// Starts to follow the log in `folder`. `make` makes the sink on the follower's own thread.
+    ///
+    /// # Errors
+    /// The thread or its runtime cannot be made.
+    pub fn start<S: Sink>(
+        name: &'static str,
+        folder: &Path,
+        options: FollowerOptions,
+        make: impl FnOnce() -> S + Send + 'static,
+    ) -> io::Result<Follower> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let begun = Status {
+            next: 1,
+            log_next: 1,
+            last_ms: 0,
+            rate: 0.0,
+            state: State::Starting,
+        };
+        let (tell, status) = watch::channel(begun);
+        let (stop, mut stopped) = watch::channel(false);
+        let folder = folder.to_path_buf();
+        let thread = thread::Builder::new().name(format!("follow-{name}")).spawn(move || {
+            let mut work = Work {
+                sink: make(),
+                folder,
+                options,
+                status: tell,
+                rate: Rate::default(),
+                attempts: 0,
+            };
+            runtime.block_on(async {
+                select! {
+                    biased;
+                    _ = stopped.wait_for(|stop| *stop) => {
+                        work.status.send_modify(|status| status.state = State::Stopped);
+                    }
+                    () = work.run() => {}
+                }
+            });
+        })?;
+        Ok(Follower { name, status, stop, thread: Some(thread) })
+    }
+
+    /// What the store is called.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it is doing now.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// What it is doing, and how that changes.
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Waits until the store has every entry before `next`; returns whether it ever will: not if
+    /// it refuses the log.
+    pub async fn complete(&self, next: u64) -> bool {
+        let mut status = self.status.clone();
+        let over = |status: &Status| {
+            status.next >= next || matches!(status.state, State::Refused(_) | State::Stopped)
+        };
+        match status.wait_for(over).await {
+            Ok(status) => status.next >= next,
+            Err(_) => false,
+        }
+    }
+
+    /// Stops it where it is and waits for its thread.
+    pub fn stop(mut self) -> Status {
+        self.end();
+        self.status()
+    }
+
+    fn end(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has told so itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Work<S> {
+    sink: S,
+    folder: PathBuf,
+    options: FollowerOptions,
+    status: watch::Sender<Status>,
+    rate: Rate,
+    attempts: u32,
+}
+
+/// Why following has stopped for now.
+enum Trouble {
+    Later(String),
+    Never(String),
+}
+
+impl<S: Sink> Work<S> {
+    async fn run(&mut self) {
+        loop {
+            let Err(trouble) = self.follow().await;
+            let reason = match trouble {
+                Trouble::Never(reason) => {
+                    tracing::error!(store = self.sink.name(), reason, "follower gave up");
+                    self.status.send_modify(|status| status.state = State::Refused(reason));
+                    return;
+                }
+                Trouble::Later(reason) => reason,
+            };
+            self.attempts += 1;
+            let attempts = self.attempts;
+            let doubled = FIRST_WAIT.saturating_mul(1 << (attempts - 1).min(16));
+            tracing::warn!(store = self.sink.name(), reason, attempts, "follower tries again");
+            self.status.send_modify(|status| status.state = State::Waiting { reason, attempts });
+            sleep(doubled.min(LONGEST_WAIT)).await;
+        }
+    }
+
+    /// Follows from where the store stands until something goes wrong.
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Trouble> {
+        let log = loop {
+            if let Some(log) = LogId::of(&self.folder)? {
+                break log;
+            }
+            sleep(self.options.poll).await;
+        };
+        let position = self.sink.position(&log).await?;
+        let mut tail =
+            Tail::open(&self.folder, position)?.up_to(self.options.durable.clone());
+        let mut frontier = Frontier::of(&self.folder)?;
+        let mut pace = Pace::new();
+        self.tell(position.next, &mut frontier, None)?;
+        loop {
+            let Some(batch) = tail.next_batch(self.options.batch_entries)? else {
+                self.attempts = 0;
+                self.rate.pause();
+                pace.saw(Instant::now(), self.tell(tail.position().next, &mut frontier, None)?);
+                sleep(self.options.poll).await;
+                continue;
+            };
+            let begun = Instant::now();
+            // Batches that only close a log move nothing that a store shows; but the position must
+            // be one of the log's, so it moves with them.
+            self.sink.write(&log, &batch, self.rate.per_second).await?;
+            self.attempts = 0;
+            self.rate.took(batch.len() as u64);
+            let log_next = self.tell(batch.after.next, &mut frontier, Some(&batch))?;
+            pace.saw(Instant::now(), log_next);
+            let rest = pace.rest(begun.elapsed());
+            if !rest.is_zero() {
+                sleep(rest).await;
+            }
+        }
+    }
+
+    /// Tells how far the store and the log are; returns the latter.
+    fn tell(
+        &mut self,
+        next: u64,
+        frontier: &mut Frontier,
+        batch: Option<&Batch>,
+    ) -> Result<u64, LogError> {
+        let log_next = match &self.options.durable {
+            Some(durable) => *durable.borrow(),
+            None => frontier.advance()?,
+        };
+        let rate = self.rate.per_second;
+        let last_ms = batch.and_then(Batch::last_ms);
+        self.status.send_if_modified(|status| {
+            let same = status.next == next
+                && status.log_next == log_next
+                && status.state == State::Following;
+            status.next = next;
+            status.log_next = log_next;
+            status.rate = rate;
+            status.state = State::Following;
+            if let Some(last_ms) = last_ms {
+                status.last_ms = last_ms;
+            }
+            !same
+        });
+        Ok(log_next)
+    }
+}
+
+impl From<SinkError> for Trouble {
+    fn from(error: SinkError) -> Trouble {
+        match error {
+            SinkError::Unavailable(reason) => Trouble::Later(reason),
+            SinkError::Refused(reason) => Trouble::Never(reason),
+        }
+    }
+}
+
+impl From<TailError> for Trouble {
+    fn from(error: TailError) -> Trouble {
+        match error {
+            // What another process is cutting off looks like damage for a moment.
+            TailError::Log(error) => error.into(),
+            other => Trouble::Never(other.to_string()),
+        }
+    }
+}
+
+impl From<LogError> for Trouble {
+    fn from(error: LogError) -> Trouble {
+        match error {
+            LogError::Version { .. } => Trouble::Never(error.to_string()),
+            other => Trouble::Later(other.to_string()),
+        }
+    }
+}
+
+/// How many entries a second a store takes while it has any to take.
+#[derive(Debug, Default)]
+struct Rate {
+    since: Option<Instant>,
+    entries: u64,
+    per_second: f64,
+}
+
+impl Rate {
+    fn took(&mut self, entries: u64) {
+        self.entries += entries;
+        let Some(since) = self.since else {
+            // The first batch of a spell began at an unknown time: it only starts the clock.
+            self.since = Some(Instant::now());
+            self.entries = 0;
+            return;
+        };
+        let elapsed = since.elapsed();
+        if elapsed > Duration::ZERO && self.entries > 0 {
+            self.per_second = self.entries as f64 / elapsed.as_secs_f64();
+        }
+        if elapsed >= RATE_OVER {
+            self.since = Some(Instant::now());
+            self.entries = 0;
+        }
+    }
+
+    fn pause(&mut self) {
+        self.since = None;
+        self.entries = 0;
+    }
+}
