@@ -25,8 +25,12 @@ arrows: ## Check that no crate depends on one it must not know
 lint: ## Run clippy, warnings denied
 	$(CLIPPY)
 
+.PHONY: services
+services: ## Install the servers that tests start, where they are absent (none is left running)
+	scripts/services install redis postgres
+
 .PHONY: tests
-tests: ## Run all tests
+tests: services ## Run all tests
 	cargo test --workspace --locked
 
 .PHONY: docs
@@ -42,7 +46,7 @@ deny: ## Check licences, duplicate dependencies and sources (where cargo-deny is
 	fi
 
 .PHONY: bench
-bench: ## Run all benchmarks (minutes)
+bench: services ## Run all benchmarks (minutes)
 	cargo bench --workspace
 
 .PHONY: fuzz

@@ -32,11 +32,11 @@ CREATE TABLE daytrade.entries (
     quote_server_time_ms bigint,
     log int NOT NULL,
     cached boolean,
-    kind text NOT NULL,
-    command text,
-    username text,
-    stock text,
-    code text,
+    kind text COLLATE "C" NOT NULL,
+    command text COLLATE "C",
+    username text COLLATE "C",
+    stock text COLLATE "C",
+    code text COLLATE "C",
     message text,
     filename text,
     cryptokey text,
@@ -49,9 +49,10 @@ CREATE TABLE daytrade.entries (
 -- such a one from widening its stretch.
 CREATE INDEX entries_in_order ON daytrade.entries
     USING brin (entry, at, transaction_num int8_minmax_multi_ops) WITH (pages_per_range = 32);
--- A user's history, in order. Followers sort each batch by user, so that its rows meet in few
--- pages of this index.
-CREATE INDEX entries_of_user ON daytrade.entries (username, entry);
+-- A user's history. Only the name: entries of one user share one key, which the index keeps once
+-- (docs/adr/0006-postgres-follows.md). Followers sort each batch by user, so that its rows meet in few pages of this
+-- index, and a user's rows in few pages of the table.
+CREATE INDEX entries_of_user ON daytrade.entries (username);
 
 -- What analysts ask: one row an entry, money in dollars.
 CREATE VIEW daytrade.audit AS

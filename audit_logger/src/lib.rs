@@ -7,7 +7,9 @@
 
 pub mod dumplog;
 pub mod error;
+pub mod follow;
 pub mod log;
+pub mod postgres;
 pub mod query;
 pub mod verify;
 pub mod xml;

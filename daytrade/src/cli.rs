@@ -1,6 +1,8 @@
 //! The command line.
 
+use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
+use audit_logger::postgres::PostgresUrl;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quote_manager::simulator::{DelayModel, Faults};
 use quote_manager::source::{Connect, StrategyKind};
@@ -35,9 +37,12 @@ impl Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Run the commands of workload files and write the audit log, the accounts and a report
-    Replay(ReplayOptions),
+    Replay(Box<ReplayOptions>),
     /// Check an XML audit log: its form, every rule, every cent
     Verify(VerifyOptions),
+    /// Look at the log of a run: find entries, tell a transaction, tell an account as it was
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Be a quote server like the course's: its protocol, its delays and its faults
     QuoteServer(QuoteServerOptions),
     /// Measure what quotes take and cost, and draw it
@@ -106,6 +111,12 @@ pub struct ReplayOptions {
     /// go on without a Redis that fails. Not with the virtual clock
     #[arg(long, value_name = "URL")]
     pub quote_cache: Option<String>,
+
+    /// A Postgres that follows the log while the run goes on:
+    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`. The run waits at its end until every
+    /// entry is there; a server that is slow or gone never holds it up before
+    #[arg(long, value_name = "URL")]
+    pub audit: Option<PostgresUrl>,
 
     /// Prices and delays of the built-in quote server follow from this number
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -1,8 +1,10 @@
 //! The one binary: command line, wiring, shutdown. It alone knows all services.
 #![allow(unreachable_pub, reason = "a binary exports nothing")]
 
+mod audit;
 mod cli;
 mod experiment;
+mod followers;
 mod quote_server;
 mod replay;
 mod restore;
@@ -37,8 +39,9 @@ fn main() -> ExitCode {
         .with_target(false)
         .init();
     let done = match cli.command {
-        Command::Replay(options) => replay::run(options),
+        Command::Replay(options) => replay::run(*options),
         Command::Verify(options) => verify::run(options),
+        Command::Audit(command) => audit::run(command),
         Command::QuoteServer(options) => quote_server::run(options),
         Command::Experiment(command) => experiment::run(command),
         Command::Workload(WorkloadCommand::Generate(options)) => workload_files::generate(options),

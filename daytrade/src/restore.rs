@@ -254,7 +254,7 @@ mod tests {
         let (mut restored, end) = restore(folder).unwrap();
         let mut writer = LogWriter::open(folder, lock, &end, LogOptions { segment_bytes }).unwrap();
         let name = UserName::parse(b"a").unwrap();
-        let found = restored.ledger.accounts().into_iter().find(|(user, _)| **user == name);
+        let found = restored.ledger.accounts().iter().find(|(user, _)| **user == name);
         let mut account = found.map(|(_, account)| account.clone()).unwrap_or_default();
         for number in end.position.next..end.position.next + count {
             let entry = entry(number, &mut account);

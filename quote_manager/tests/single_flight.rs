@@ -311,8 +311,8 @@ async fn play(seed: u64) {
     }
     // No double flight: each one is told once to all; the next begins when it has landed, and not
     // while its price is good (or, to refresh it, young).
-    let landed = observer.heard.borrow();
     let stats = stage.stats().await;
+    let landed = observer.heard.borrow();
     assert_eq!(stats.answers + stats.unavailable, landed.len() as u64, "seed {seed}");
     if !by_hedge {
         assert_eq!(stage.simulator.counts().requests, landed.len() as u64, "seed {seed}");

@@ -14,11 +14,9 @@ use tokio::select;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// How long to wait after the first failure; each further one doubles it.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-
-/// The longest wait between two attempts: how late at most a server that is back is noticed.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait between two attempts, in first ones: how late at most a server that is back is
+/// noticed.
+const LONGEST_WAIT: u32 = 100;
 
 /// The time over which the rate is measured.
 const RATE_OVER: Duration = Duration::from_secs(1);
@@ -31,6 +29,8 @@ pub struct FollowerOptions {
     pub batch_entries: usize,
     /// How long to wait before it is looked again whether the log has grown.
     pub poll: Duration,
+    /// How long to wait after the first failure; each further one doubles it, up to a hundredfold.
+    pub retry: Duration,
     /// The next entry that is not durable yet, where the log is written by this process: nothing
     /// beyond it is read, and the follower need not look for itself.
     pub durable: Option<watch::Receiver<u64>>,
@@ -41,6 +41,7 @@ impl Default for FollowerOptions {
         FollowerOptions {
             batch_entries: 20_000,
             poll: Duration::from_millis(20),
+            retry: Duration::from_millis(50),
             durable: None,
         }
     }
@@ -80,6 +81,8 @@ pub struct Status {
     pub rate: f64,
     /// What the follower is doing.
     pub state: State,
+    /// When any of this last changed.
+    pub changed: Instant,
 }
 
 impl Status {
@@ -115,6 +118,7 @@ impl Follower {
             last_ms: 0,
             rate: 0.0,
             state: State::Starting,
+            changed: Instant::now(),
         };
         let (tell, status) = watch::channel(begun);
         let (stop, mut stopped) = watch::channel(false);
@@ -219,10 +223,10 @@ impl<S: Sink> Work<S> {
             };
             self.attempts += 1;
             let attempts = self.attempts;
-            let doubled = FIRST_WAIT.saturating_mul(1 << (attempts - 1).min(16));
+            let doubled = (1 << (attempts - 1).min(16)).min(LONGEST_WAIT);
             tracing::warn!(store = self.sink.name(), reason, attempts, "follower tries again");
             self.status.send_modify(|status| status.state = State::Waiting { reason, attempts });
-            sleep(doubled.min(LONGEST_WAIT)).await;
+            sleep(self.options.retry * doubled).await;
         }
     }
 
@@ -235,8 +239,7 @@ impl<S: Sink> Work<S> {
             sleep(self.options.poll).await;
         };
         let position = self.sink.position(&log).await?;
-        let mut tail =
-            Tail::open(&self.folder, position)?.up_to(self.options.durable.clone());
+        let mut tail = Tail::open(&self.folder, position)?.up_to(self.options.durable.clone());
         let mut frontier = Frontier::of(&self.folder)?;
         let mut pace = Pace::new();
         self.tell(position.next, &mut frontier, None)?;
@@ -284,6 +287,9 @@ impl<S: Sink> Work<S> {
             status.log_next = log_next;
             status.rate = rate;
             status.state = State::Following;
+            if !same {
+                status.changed = Instant::now();
+            }
             if let Some(last_ms) = last_ms {
                 status.last_ms = last_ms;
             }

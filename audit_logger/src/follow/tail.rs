@@ -86,7 +86,8 @@ impl Tail {
         if position == Position::START {
             return Ok(tail);
         }
-        let elsewhere = |reason| TailError::Elsewhere { path: folder.to_path_buf(), position, reason };
+        let elsewhere =
+            |reason| TailError::Elsewhere { path: folder.to_path_buf(), position, reason };
         let all = segments::list(folder)?;
         // The segment with the last entry before the position: the position may stand at its end.
         let holds = |before: u64| all.iter().rposition(|(first, _)| *first <= before);

@@ -4,7 +4,7 @@
 //! damaged or of another log.
 //!
 //! It only points: what it points at is checked by its checksum and compared like anything else.
-//! `docs/log-format.md` tells nothing of it, because nothing depends on it.
+//! Its form is nobody else's business, so `docs/log-format.md` only names the file.
 
 use super::format::{CHAIN_LEN, SEGMENT_HEADER_LEN};
 use crate::error::LogError;

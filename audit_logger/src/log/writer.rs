@@ -9,6 +9,7 @@ use crate::error::LogError;
 use bus::{Entries, LogHalted};
 use std::io;
 use std::path::{Path, PathBuf};
+use tokio::sync::watch;
 
 /// How a log is written.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,7 @@ pub struct LogWriter {
     buffer: Vec<u8>,
     halted: Option<LogHalted>,
     bytes_written: u64,
+    durable: watch::Sender<u64>,
     _lock: FolderLock,
 }
 
@@ -93,6 +95,7 @@ impl LogWriter {
             buffer: Vec::new(),
             halted: None,
             bytes_written: 0,
+            durable: watch::Sender::new(*next),
             _lock: lock,
         })
     }
@@ -137,6 +140,11 @@ impl LogWriter {
     /// The number of the next entry.
     pub fn next_entry(&self) -> u64 {
         self.next
+    }
+
+    /// The number of the next entry, now and whenever entries have become durable.
+    pub fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.subscribe()
     }
 
     /// The chain up to it.
@@ -189,6 +197,7 @@ impl LogWriter {
         self.bytes_written += self.buffer.len() as u64;
         self.chain = chain;
         self.next += u64::from(count);
+        self.durable.send_replace(self.next);
         Ok(())
     }
 

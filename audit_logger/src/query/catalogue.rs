@@ -69,6 +69,15 @@ impl Catalogue {
     /// # Errors
     /// The log cannot be read, or is damaged in its structure.
     pub fn open(folder: &Path, indexed: bool) -> Result<Catalogue, LogError> {
+        Catalogue::open_above(folder, indexed.then_some(WITHOUT_INDEX))
+    }
+
+    /// As [`open`](Self::open); an index is made for a segment in which more than `without_index`
+    /// bytes stand outside of one. With `None`, indexes are not even read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_above(folder: &Path, without_index: Option<u64>) -> Result<Catalogue, LogError> {
         let all = segments::list(folder)?;
         let first = all.first().map_or(1, |(first, _)| *first);
         let mut catalogue = Catalogue {
@@ -79,7 +88,7 @@ impl Catalogue {
         };
         let count = all.len();
         for (at, (first, path)) in all.into_iter().enumerate() {
-            catalogue.add(first, path, at + 1 == count, indexed)?;
+            catalogue.add(first, path, at + 1 == count, without_index)?;
         }
         Ok(catalogue)
     }
@@ -89,7 +98,7 @@ impl Catalogue {
         first: u64,
         path: PathBuf,
         last: bool,
-        indexed: bool,
+        without_index: Option<u64>,
     ) -> Result<(), LogError> {
         let mut file = File::open(&path).map_err(LogError::io(&path, "open"))?;
         let length = file.metadata().map_err(LogError::io(&path, "read"))?.len();
@@ -98,11 +107,11 @@ impl Catalogue {
             self.tail = Some(Tail { path, offset: 0, bytes: length });
             return Ok(());
         }
-        let mut index = if indexed { SegmentIndex::load(&path) } else { None };
+        let mut index = without_index.and_then(|_| SegmentIndex::load(&path));
         let from = index.as_ref().map_or(SEGMENT_HEADER_LEN as u64, SegmentIndex::covered);
         let next = index.as_ref().map_or(first, SegmentIndex::next);
         let mut walked = walk(&path, from, next, last)?;
-        if indexed && walked.offset - from > WITHOUT_INDEX {
+        if without_index.is_some_and(|most| walked.offset - from > most) {
             let mut batches = std::mem::take(&mut walked.batches);
             if index.is_some() {
                 batches = walk(&path, SEGMENT_HEADER_LEN as u64, first, last)?.batches;
@@ -261,16 +270,8 @@ pub(super) fn walk(path: &Path, offset: u64, next: u64, last: bool) -> Result<Wa
         };
         return walked.stopped(path, last, reason);
     }
-    // Of a torn write the header may be there and the entries not.
-    if last && let Some(newest) = walked.batches.last().copied() {
-        let mut file = file.into_inner();
-        if newest.read(&mut file, path, &mut Vec::new()).is_err() {
-            walked.batches.pop();
-            walked.offset = newest.batch_at;
-            walked.next = newest.first;
-            let bytes = length - walked.offset;
-            walked.tail = Some(Tail { path: path.to_path_buf(), offset: walked.offset, bytes });
-        }
+    if last {
+        walked.leave_out_torn(path, length);
     }
     Ok(walked)
 }
@@ -291,7 +292,24 @@ impl Walked {
         }
         let bytes = rest.len() as u64;
         self.tail = Some(Tail { path: path.to_path_buf(), offset: self.offset, bytes });
+        let length = self.offset + bytes;
+        self.leave_out_torn(path, length);
         Ok(self)
+    }
+
+    /// Of a torn write the header may be there and the entries not.
+    fn leave_out_torn(&mut self, path: &Path, length: u64) {
+        let Some(newest) = self.batches.last().copied() else { return };
+        let whole = File::open(path)
+            .map_err(LogError::io(path, "open"))
+            .and_then(|mut file| newest.read(&mut file, path, &mut Vec::new()));
+        if let Err(LogError::Damaged { .. }) = whole {
+            self.batches.pop();
+            self.offset = newest.batch_at;
+            self.next = newest.first;
+            let bytes = length - self.offset;
+            self.tail = Some(Tail { path: path.to_path_buf(), offset: self.offset, bytes });
+        }
     }
 }
 

@@ -153,10 +153,19 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|range| amount_cents(entry).is_some_and(|cents| range.contains(&cents)))
             && self.text.as_ref().is_none_or(|text| {
-                super::record::message(entry)
-                    .is_some_and(|message| message.to_lowercase().contains(&text.to_lowercase()))
+                super::record::message(entry).is_some_and(|message| holds(&message, text))
             })
     }
+}
+
+/// Whether `message` holds `text`, in capitals or not.
+fn holds(message: &str, text: &str) -> bool {
+    if !text.is_ascii() {
+        return message.to_lowercase().contains(&text.to_lowercase());
+    }
+    // Millions of messages are looked at, so nothing is copied for it.
+    let (message, text) = (message.as_bytes(), text.as_bytes());
+    text.is_empty() || message.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
 /// The command that an entry is part of, where the entry itself says so.

@@ -6,7 +6,7 @@
 //! * [`scan`]: reads pieces on every core and hands over what was found, in order.
 //! * [`follow`]: goes on where the log ended.
 //! * [`history`]: one transaction with all that came of it; an account as it was.
-//! * [`stats`]: counts.
+//! * [`stats`]: counts of commands, refusals, users and quotes.
 //!
 //! Everything that is read is checked by its checksum. The chain of hashes is not followed: a
 //! search reads a thousandth of the log, and the chain is proved by reading all of it.

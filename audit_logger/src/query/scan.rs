@@ -13,6 +13,9 @@ use std::thread;
 /// Bytes of the log that a thread reads before it hands over what it found.
 const CHUNK_BYTES: usize = 512 << 10;
 
+/// The same where what was found is only counted.
+const GATHERED_BYTES: usize = 16 << 20;
+
 /// Chunks that a thread may be ahead of whoever takes them.
 const CHUNKS_AHEAD: usize = 2;
 
@@ -46,19 +49,54 @@ pub fn scan<T, E>(
     order: Order,
     most: usize,
     each: impl Fn(&mut T, u64, Entry) + Sync,
+    take: impl FnMut(T) -> Result<ControlFlow<()>, E>,
+) -> Result<(), E>
+where
+    T: Default + Send,
+    E: From<LogError>,
+{
+    let chunks = chunks(catalogue, filter, order, CHUNK_BYTES);
+    run(catalogue, filter, order, most, &chunks, each, take)
+}
+
+/// Gathers all entries that fit `filter` into a `T` for each large part of the log: for what stays
+/// small however much goes into it, such as counts.
+///
+/// # Errors
+/// The log cannot be read or is damaged where it is read.
+pub fn gather<T: Default + Send>(
+    catalogue: &Catalogue,
+    filter: &Filter,
+    each: impl Fn(&mut T, u64, Entry) + Sync,
+    mut take: impl FnMut(T),
+) -> Result<(), LogError> {
+    let order = Order::OldestFirst;
+    let chunks = chunks(catalogue, filter, order, GATHERED_BYTES);
+    run(catalogue, filter, order, usize::MAX, &chunks, each, |part| {
+        take(part);
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+fn run<T, E>(
+    catalogue: &Catalogue,
+    filter: &Filter,
+    order: Order,
+    most: usize,
+    chunks: &[Chunk],
+    each: impl Fn(&mut T, u64, Entry) + Sync,
     mut take: impl FnMut(T) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E>
 where
     T: Default + Send,
     E: From<LogError>,
 {
-    let chunks = chunks(catalogue, filter, order);
     let task = Task { catalogue, filter, order, most, each: &each };
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
     let threads = cores.min(chunks.len());
     if threads < 2 {
         let mut desk = Desk::default();
-        for chunk in &chunks {
+        for chunk in chunks {
             if take(task.run(chunk, &mut desk)?)?.is_break() {
                 break;
             }
@@ -85,7 +123,7 @@ where
     })
 }
 
-fn chunks(catalogue: &Catalogue, filter: &Filter, order: Order) -> Vec<Chunk> {
+fn chunks(catalogue: &Catalogue, filter: &Filter, order: Order, most: usize) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     for (at, part) in catalogue.parts().iter().enumerate() {
         let mut pieces = Vec::new();
@@ -93,7 +131,7 @@ fn chunks(catalogue: &Catalogue, filter: &Filter, order: Order) -> Vec<Chunk> {
         for piece in part.candidates(filter) {
             pieces.push(piece);
             bytes += part.pieces[piece].len as usize;
-            if bytes >= CHUNK_BYTES {
+            if bytes >= most {
                 chunks.push(Chunk { part: at, pieces: std::mem::take(&mut pieces) });
                 bytes = 0;
             }

@@ -35,7 +35,7 @@ fn hold(disk: &FaultyDisk) -> std::sync::MutexGuard<'_, Plan> {
 fn what_is_acknowledged_is_on_disk_in_the_order_of_every_sender() {
     const SENDERS: u64 = 4;
     const APPENDS: u64 = 60;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let disk = FaultyDisk::default();
     // Which entries stand where, by what the senders were told.
     let told: Arc<Mutex<Vec<(Durable, u64)>>> = Arc::default();
@@ -85,7 +85,7 @@ fn what_is_acknowledged_is_on_disk_in_the_order_of_every_sender() {
 
 #[test]
 fn appends_that_wait_share_one_flush_and_keep_their_order() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let disk = FaultyDisk::default();
     System::new().block_on(async {
         let (arbiter, address) = start(&disk, folder.path());
@@ -118,7 +118,7 @@ fn appends_that_wait_share_one_flush_and_keep_their_order() {
 
 #[test]
 fn a_group_that_has_grown_large_is_flushed_before_the_mailbox_is_empty() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let disk = FaultyDisk::default();
     System::new().block_on(async {
         let (arbiter, address) = start(&disk, folder.path());
@@ -141,7 +141,7 @@ fn a_group_that_has_grown_large_is_flushed_before_the_mailbox_is_empty() {
 
 #[test]
 fn after_a_halt_all_who_wait_and_all_who_come_are_told() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     // The first flush makes three entries durable, the second fails.
     let disk = FaultyDisk::new(Plan { failing_sync: Some(2), ..Plan::default() });
     System::new().block_on(async {
@@ -171,7 +171,7 @@ fn after_a_halt_all_who_wait_and_all_who_come_are_told() {
 
 #[test]
 fn an_append_whose_sender_is_gone_is_written_all_the_same() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     System::new().block_on(async {
         let (arbiter, address) = start(&FaultyDisk::default(), folder.path());
         let log = EntryLog::new(address.clone().recipient());
@@ -187,7 +187,7 @@ fn an_append_whose_sender_is_gone_is_written_all_the_same() {
 
 #[test]
 fn a_log_whose_writer_is_gone_says_so() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     System::new().block_on(async {
         let (arbiter, address) = start(&FaultyDisk::default(), folder.path());
         let log = EntryLog::new(address.recipient());

@@ -70,7 +70,7 @@ fn the_example_is_read_as_the_document_says() {
 
 #[test]
 fn the_example_is_what_the_program_writes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let mut writer = reopen(folder.path(), LogOptions::default());
     let mut group = Entries::default();
     entries_of_the_example().iter().for_each(|entry| group.push(entry));
@@ -82,7 +82,7 @@ fn the_example_is_what_the_program_writes() {
 
 #[test]
 fn the_snapshot_is_laid_out_as_the_document_says() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let made = snapshot::Snapshot { last: 3, chain: ChainHash([0xab; 32]), payload: vec![1, 2] };
     snapshot::save(folder.path(), &made).unwrap();
     let bytes = fs::read(folder.path().join("00000000000000000003.snap")).unwrap();

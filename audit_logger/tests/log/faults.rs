@@ -53,7 +53,7 @@ fn assert_recovers(folder: &Path, acknowledged: u64, attempted: u64) -> u64 {
 
 #[test]
 fn a_disk_full_at_any_byte_loses_nothing_acknowledged() {
-    let whole = tempfile::tempdir().unwrap();
+    let whole = new_folder();
     let mut writer = FaultyDisk::default().open(whole.path(), TINY).unwrap();
     assert_eq!(append_until_halt(&mut writer), (24, None));
     let bytes = writer.bytes_written();
@@ -61,7 +61,7 @@ fn a_disk_full_at_any_byte_loses_nothing_acknowledged() {
     assert!(paths(whole.path()).len() > 2);
 
     for room in 0..bytes as usize {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = new_folder();
         let disk = FaultyDisk::new(Plan { room: Some(room), ..Plan::default() });
         let mut writer = disk.open(folder.path(), TINY).unwrap();
         let (acknowledged, halted) = append_until_halt(&mut writer);
@@ -80,7 +80,7 @@ fn a_disk_full_at_any_byte_loses_nothing_acknowledged() {
 #[test]
 fn a_failed_flush_is_never_tried_again() {
     for failing in 1..=12 {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = new_folder();
         let disk = FaultyDisk::new(Plan { failing_sync: Some(failing), ..Plan::default() });
         let mut writer = disk.open(folder.path(), TINY).unwrap();
         let (acknowledged, halted) = append_until_halt(&mut writer);
@@ -98,7 +98,7 @@ fn a_failed_flush_is_never_tried_again() {
 
 #[test]
 fn a_segment_whose_name_cannot_be_made_durable_halts_the_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let disk = FaultyDisk::default();
     let mut writer = disk.open(folder.path(), TINY).unwrap();
     append(&mut writer, 5);
@@ -123,7 +123,7 @@ fn a_segment_whose_name_cannot_be_made_durable_halts_the_log() {
 #[test]
 fn what_was_read_back_is_flushed_before_anything_is_built_on_it() {
     // A process that dies between its write and its flush leaves a batch that the next one reads.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let mut writer = reopen(folder.path(), TINY);
     append(&mut writer, 6);
     drop(writer);
@@ -142,7 +142,7 @@ fn what_was_read_back_is_flushed_before_anything_is_built_on_it() {
 
 #[test]
 fn a_batch_that_is_too_long_halts_before_it_is_written() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let disk = FaultyDisk::default();
     let mut writer = disk.open(folder.path(), LogOptions::default()).unwrap();
     append(&mut writer, 2);

@@ -32,7 +32,7 @@ fn numbers(reader: &mut LogReader, last: u64) -> Vec<u64> {
 
 #[test]
 fn reading_begins_with_the_segment_that_holds_the_entry() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let chains = log_of_batches(folder.path(), 4);
     // Segments begin with entries 1, 2, 4 and 7; the log ends behind entry 10.
     for (next, begins) in [(1, 1), (2, 2), (3, 2), (4, 4), (6, 4), (7, 7), (10, 7), (11, 7)] {
@@ -45,7 +45,7 @@ fn reading_begins_with_the_segment_that_holds_the_entry() {
 
 #[test]
 fn reading_from_the_middle_continues_only_the_chain_it_was_given() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let chains = log_of_batches(folder.path(), 4);
     let mut reader = LogReader::open_at(folder.path(), 4, Some(chains[1])).unwrap();
     assert_eq!(numbers(&mut reader, u64::MAX), (4..=10).collect::<Vec<_>>());
@@ -56,7 +56,7 @@ fn reading_from_the_middle_continues_only_the_chain_it_was_given() {
 
 #[test]
 fn reading_up_to_an_entry_stops_there_and_reads_no_batch_behind_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     log_of_batches(folder.path(), 4);
     for last in 0..=12 {
         let mut reader = LogReader::open(folder.path()).unwrap();
@@ -71,7 +71,7 @@ fn reading_up_to_an_entry_stops_there_and_reads_no_batch_behind_it() {
 
 #[test]
 fn what_the_caller_says_no_to_ends_the_reading() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     log_of_batches(folder.path(), 3);
     let mut reader = LogReader::open(folder.path()).unwrap();
     let mut calls = 0;
@@ -85,7 +85,7 @@ fn what_the_caller_says_no_to_ends_the_reading() {
 
 #[test]
 fn a_folder_that_is_not_there_is_an_empty_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let mut reader = LogReader::open(&folder.path().join("nowhere")).unwrap();
     assert!(reader.next_batch().unwrap().is_none());
     let position = reader.position();

@@ -3,7 +3,7 @@
 use crate::support::*;
 use audit_logger::LogError;
 use audit_logger::log::format::find_batch_header;
-use audit_logger::log::{LogOptions, segments};
+use audit_logger::log::{ChainHash, LogOptions, segments};
 use std::fs;
 
 /// Bits turned over in a damaged byte: one low, one high, all of them.
@@ -117,7 +117,7 @@ fn after_a_close_no_flip_is_taken_for_a_torn_tail() {
 
 #[test]
 fn a_closed_log_goes_on_and_closes_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     for round in 0..3 {
         let mut writer = reopen(folder.path(), LogOptions::default());
         append(&mut writer, 2);
@@ -174,7 +174,7 @@ fn a_later_batch_behind_damage_forbids_the_cut_wherever_it_stands() {
     assert_damage(log_of(&bytes).path(), middle, next);
     // A closed log went on, and the batch that closed it is what is damaged: no entry is lost with
     // it, but cutting there would lose those behind it.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let mut writer = reopen(folder.path(), LogOptions::default());
     append(&mut writer, 2);
     let path = segments::path_of(folder.path(), 1);
@@ -200,8 +200,7 @@ fn a_whole_batch_whose_entries_cannot_be_read_is_damage_not_a_tail() {
         (&readable.bytes()[..readable.bytes().len() - 1], 2, 4),
     ];
     for (payload, count, entry) in cases {
-        let chain =
-            audit_logger::log::ChainHash(log.bytes[log.bytes.len() - 32..].try_into().unwrap());
+        let chain = ChainHash(log.bytes[log.bytes.len() - 32..].try_into().unwrap());
         let bytes = [log.bytes.clone(), batch(3, payload, count, chain)].concat();
         let folder = log_of(&bytes);
         assert_damage(folder.path(), log.bytes.len(), entry);
@@ -209,7 +208,7 @@ fn a_whole_batch_whose_entries_cannot_be_read_is_damage_not_a_tail() {
 }
 
 /// A whole batch behind `chain`.
-fn batch(first: u64, payload: &[u8], count: u32, chain: audit_logger::log::ChainHash) -> Vec<u8> {
+fn batch(first: u64, payload: &[u8], count: u32, chain: ChainHash) -> Vec<u8> {
     let header = audit_logger::log::format::BatchHeader {
         payload_len: payload.len() as u32,
         count,
@@ -218,6 +217,36 @@ fn batch(first: u64, payload: &[u8], count: u32, chain: audit_logger::log::Chain
     }
     .encode();
     [&header[..], payload, &chain.next(&header, payload).0].concat()
+}
+
+#[test]
+fn the_report_names_what_fails() {
+    let log = OneSegment::of(&[2, 2], false);
+    let (last, end) = (log.batches[1].0, log.bytes.len());
+    for (at, reason) in [
+        (last, "no batch begins here"),
+        (last + 27, "no batch begins here"),
+        (last + 28, "the entries fail their checksum"),
+        (end - 33, "the entries fail their checksum"),
+        (end - 32, "the chain of hashes is broken"),
+        (end - 1, "the chain of hashes is broken"),
+    ] {
+        let mut bytes = log.bytes.clone();
+        bytes[at] ^= 1;
+        let (_, end) = read_back(log_of(&bytes).path()).unwrap();
+        let torn = end.torn.unwrap();
+        assert!(torn.reason.ends_with(reason), "byte {at}: {}", torn.reason);
+    }
+    let (_, end) = read_back(log_of(&log.bytes[..end - 1]).path()).unwrap();
+    assert!(end.torn.unwrap().reason.ends_with("the file ends inside a batch"));
+}
+
+#[test]
+fn a_whole_batch_that_claims_later_entries_is_damage() {
+    let log = OneSegment::of(&[2], false);
+    let chain = ChainHash(log.bytes[log.bytes.len() - 32..].try_into().unwrap());
+    let later = batch(4, entries(4, 1).bytes(), 1, chain);
+    assert_damage(log_of(&[log.bytes.clone(), later].concat()).path(), log.bytes.len(), 3);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn assert_damage(folder: &Path, segment: &Path, entry: u64) {
 
 #[test]
 fn a_log_of_many_segments_is_one_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     for round in 1..=40 {
         let options = LogOptions { segment_bytes: 96 + round * 10 };
         let mut writer = reopen(folder.path(), options);
@@ -48,7 +48,7 @@ fn a_log_of_many_segments_is_one_log() {
 
 #[test]
 fn closing_again_and_again_makes_no_segment_of_the_same_name() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     for _ in 0..3 {
         let mut writer = reopen(folder.path(), TINY);
         for _ in 0..3 {
@@ -74,7 +74,7 @@ fn closing_again_and_again_makes_no_segment_of_the_same_name() {
 #[test]
 fn a_missing_segment_is_damage() {
     for missing in 0..3 {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = new_folder();
         segmented(folder.path(), 4);
         let all = paths(folder.path());
         fs::remove_file(&all[missing]).unwrap();
@@ -84,7 +84,7 @@ fn a_missing_segment_is_damage() {
 
 #[test]
 fn a_missing_first_segment_is_damage_even_if_one_with_only_a_header_is_left() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     segmented(folder.path(), 2);
     let all = paths(folder.path());
     fs::remove_file(&all[0]).unwrap();
@@ -96,7 +96,7 @@ fn a_missing_first_segment_is_damage_even_if_one_with_only_a_header_is_left() {
 #[test]
 fn swapped_segments_are_damage() {
     for (one, other) in [(0, 1), (1, 2), (2, 3), (0, 3)] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = new_folder();
         segmented(folder.path(), 4);
         let all = paths(folder.path());
         let bytes = fs::read(&all[one]).unwrap();
@@ -108,9 +108,9 @@ fn swapped_segments_are_damage() {
 
 #[test]
 fn a_segment_of_another_log_is_damage() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     segmented(folder.path(), 3);
-    let other = tempfile::tempdir().unwrap();
+    let other = new_folder();
     // The same entries in the same places, but their first batch was another one.
     let mut writer = reopen(other.path(), LogOptions { segment_bytes: 300 });
     append(&mut writer, 1);
@@ -123,7 +123,7 @@ fn a_segment_of_another_log_is_damage() {
     drop(writer);
     assert_holds(other.path(), 6);
     for nth in [1, 2] {
-        let strange = tempfile::tempdir().unwrap();
+        let strange = new_folder();
         for path in paths(folder.path()) {
             fs::copy(&path, strange.path().join(path.file_name().unwrap())).unwrap();
         }
@@ -135,7 +135,7 @@ fn a_segment_of_another_log_is_damage() {
 
 #[test]
 fn a_segment_cut_short_in_the_middle_of_the_log_is_damage_wherever_it_is_cut() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     segmented(folder.path(), 3);
     let all = paths(folder.path());
     let bytes = fs::read(&all[1]).unwrap();
@@ -149,7 +149,7 @@ fn a_segment_cut_short_in_the_middle_of_the_log_is_damage_wherever_it_is_cut() {
 
 #[test]
 fn a_segment_torn_at_rotation_is_set_aside_and_begun_again() {
-    let full = tempfile::tempdir().unwrap();
+    let full = new_folder();
     segmented(full.path(), 2);
     let bytes = fs::read(&paths(full.path())[1]).unwrap();
     let mut lost_header = bytes.clone();
@@ -157,7 +157,7 @@ fn a_segment_torn_at_rotation_is_set_aside_and_begun_again() {
     let mut tails: Vec<Vec<u8>> = (0..bytes.len()).map(|at| bytes[..at].to_vec()).collect();
     tails.extend([vec![0; 96], vec![0; 4096], [vec![0; 200], bytes[130..].to_vec()].concat()]);
     for tail in tails {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = new_folder();
         segmented(folder.path(), 1);
         let path = segments::path_of(folder.path(), 3);
         fs::write(&path, &tail).unwrap();
@@ -182,7 +182,7 @@ fn a_segment_torn_at_rotation_is_set_aside_and_begun_again() {
         assert_holds(folder.path(), 6);
     }
     // A batch behind a lost header was flushed, so it may have been acknowledged.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     segmented(folder.path(), 1);
     let path = segments::path_of(folder.path(), 3);
     fs::write(&path, &lost_header).unwrap();
@@ -192,7 +192,7 @@ fn a_segment_torn_at_rotation_is_set_aside_and_begun_again() {
 #[test]
 fn a_log_of_a_future_version_is_refused_and_left_alone() {
     for nth in [0, 1] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = new_folder();
         segmented(folder.path(), 2);
         let path = paths(folder.path())[nth].clone();
         let mut bytes = fs::read(&path).unwrap();
@@ -215,7 +215,7 @@ fn a_log_of_a_future_version_is_refused_and_left_alone() {
 
 #[test]
 fn two_writers_never_share_a_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     let lock = segments::lock(folder.path()).unwrap();
     match segments::lock(folder.path()) {
         Err(LogError::Locked { path }) => assert_eq!(path, folder.path()),

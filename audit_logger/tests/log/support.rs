@@ -17,6 +17,14 @@ use std::sync::{Arc, Mutex};
 
 pub(crate) const NOW_MS: u64 = 1_767_225_600_000;
 
+/// A folder for a log, in memory where there is such a place: thousands of flushes to a disk that
+/// others use as well would take minutes, and show nothing that a [`FaultyDisk`] does not.
+pub(crate) fn new_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The `number`th entry: an ADD of as many cents, or a quote at that price.
 pub(crate) fn entry(number: u64) -> Entry {
     let transaction = TransactionNum(number);
@@ -97,7 +105,7 @@ pub(crate) struct OneSegment {
 impl OneSegment {
     /// A log whose batches have `counts` entries, `closed` in order or not.
     pub(crate) fn of(counts: &[u64], closed: bool) -> OneSegment {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = new_folder();
         let mut writer = reopen(folder.path(), LogOptions::default());
         let path = segments::path_of(folder.path(), 1);
         let mut batches = Vec::new();
@@ -124,7 +132,7 @@ impl OneSegment {
 
 /// A folder with a log whose first segment is `bytes`.
 pub(crate) fn log_of(bytes: &[u8]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = new_folder();
     fs::write(segments::path_of(folder.path(), 1), bytes).unwrap();
     folder
 }

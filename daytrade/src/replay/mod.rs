@@ -9,6 +9,7 @@ mod stop;
 
 use crate::Failure;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
+use crate::followers;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, SystemOptions};
 use crate::terminal::{during, say, warn, width};
@@ -18,6 +19,7 @@ use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
 use ::workload::scoreboard::{DumpReply, Scoreboard};
 use anyhow::anyhow;
 use audit_logger::dumplog::{self, DumpRequest};
+use audit_logger::follow::Follower;
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use bus::Clock;
 use console::Console;
@@ -150,6 +152,8 @@ struct Run {
     earlier_dumps: Vec<DumpRequest>,
     done: ::workload::played::Played,
     last_ms: u64,
+    follower: Option<Follower>,
+    ended: Instant,
 }
 
 async fn play(
@@ -191,6 +195,13 @@ async fn play(
     let mut console = Console::new(options, &inputs, out, stop.clone())?;
     let Restored { ledger, played, dumps, .. } = restored;
     let writer = LogWriter::open(&out.log(), lock, end, LogOptions::default())?;
+    let follower = match &options.audit {
+        Some(url) => {
+            let durable = Some(writer.durable());
+            Some(followers::postgres(url, &out.log(), &options.server, durable)?)
+        }
+        None => None,
+    };
     let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
     stop.listen(console.bar());
 
@@ -212,6 +223,7 @@ async fn play(
     let (scoreboard, tally) = player.finish();
     console.end();
     settled.or_else(|error| halted(error, out))?;
+    let ended = Instant::now();
     let stopped = system.stop().await?;
     let last_ms = clock.unix_ms(clock.now());
     let mut done = played;
@@ -235,6 +247,8 @@ async fn play(
         earlier_dumps: dumps,
         done,
         last_ms,
+        follower,
+        ended,
     })))
 }
 
@@ -249,8 +263,8 @@ fn halted(error: PlayError, out: &OutFolder) -> anyhow::Result<()> {
 
 /// Writes what a finished run leaves: dumps, accounts, report.
 fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode, Failure> {
-    let Run { scoreboard, tally, console, stopped, started_at_ms, earlier_dumps, done, last_ms } =
-        run;
+    let Run { scoreboard, tally, console, stopped, started_at_ms, .. } = run;
+    let Run { earlier_dumps, done, last_ms, follower, ended, .. } = run;
     let accounts = || stopped.accounts.iter().map(|(user, account)| (user, account));
     let mut requests = earlier_dumps;
     requests.extend(scoreboard.dumps().iter().map(request));
@@ -288,6 +302,10 @@ fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode
 
     say(report::table(&report, width()));
     console.tell_files(out);
+    if let Some(follower) = follower {
+        let status = followers::watch_until(&follower, Some(stopped.log.last + 1))?;
+        say(followers::completed(follower.name(), &status, ended));
+    }
     let strict = options.strict && tally.unreadable > 0;
     Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }

@@ -186,7 +186,7 @@ fn damaged_compression_is_told_and_takes_nothing_from_what_came_before() {
     let packed = folder.path().join("w.gz");
     let half = whole.len() / 2;
     let flipped: Vec<u8> =
-        whole.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == half) * 0x55).collect();
+        whole.iter().enumerate().map(|(at, byte)| byte ^ (u8::from(at == half) * 0x55)).collect();
     for (nth, bytes) in [&whole[..half], &whole[..whole.len() - 3], &flipped].iter().enumerate() {
         fs::write(&packed, bytes).unwrap();
         let out = folder.path().join(format!("run-{nth}"));

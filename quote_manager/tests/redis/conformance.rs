@@ -1,6 +1,6 @@
 //! What holds of every cache: the one in memory, and the one in Redis.
 
-use super::{PREFIX, ago, quote, server::RedisServer, stock};
+use super::{PREFIX, ago, get, quote, server::RedisServer, stock};
 use bus::quotes::QUOTE_TTL;
 use bus::{Clock, FreshQuote};
 use domain::trading::Stock;
@@ -17,7 +17,7 @@ impl Cache {
     async fn get(&self, stock: Stock) -> Option<FreshQuote> {
         match self {
             Cache::Memory(prices, clock) => prices.get(stock, clock.now()).copied(),
-            Cache::Redis { cache, .. } => cache.get(stock).await.unwrap(),
+            Cache::Redis { cache, .. } => get(cache, stock).await,
         }
     }
 

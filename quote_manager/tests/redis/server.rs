@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// Tests are told by it of a `redis-server` that is not on the path.
 const VARIABLE: &str = "DAYTRADE_REDIS_SERVER";
 
-pub struct RedisServer {
+pub(crate) struct RedisServer {
     process: Child,
     place: Place,
     folder: TempDir,
@@ -26,7 +26,7 @@ enum Place {
 
 impl RedisServer {
     /// A server at a free port.
-    pub fn start() -> RedisServer {
+    pub(crate) fn start() -> RedisServer {
         for _ in 0..20 {
             let folder = TempDir::new().unwrap();
             // Somebody else may take the port before Redis does; then Redis ends, and another
@@ -41,14 +41,14 @@ impl RedisServer {
     }
 
     /// A server at a socket, fit to be ended and started again.
-    pub fn start_at_socket() -> RedisServer {
+    pub(crate) fn start_at_socket() -> RedisServer {
         let folder = TempDir::new().unwrap();
         let place = Place::Socket(folder.path().join("redis.sock"));
         let process = launch(&place, &folder).expect("Redis comes up at a socket");
         RedisServer { process, place, folder }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.place {
             Place::Port(port) => format!("redis://127.0.0.1:{port}"),
             Place::Socket(path) => format!("unix://{}", path.display()),
@@ -56,23 +56,23 @@ impl RedisServer {
     }
 
     /// Ends it without a word, as a crash does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Starts it anew where it was. It remembers nothing.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.process = launch(&self.place, &self.folder).expect("Redis comes up again");
     }
 
     /// Holds it: it takes connections and bytes (the kernel does), and does nothing.
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.signal("-STOP");
     }
 
     /// Lets it go on.
-    pub fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.signal("-CONT");
     }
 
@@ -82,7 +82,7 @@ impl RedisServer {
     }
 
     /// A connection for what only a stranger would do.
-    pub async fn stranger(&self) -> redis::aio::MultiplexedConnection {
+    pub(crate) async fn stranger(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.url()).unwrap();
         client.get_multiplexed_async_connection().await.unwrap()
     }
@@ -97,7 +97,7 @@ impl Drop for RedisServer {
 }
 
 /// A port of 127.0.0.1 at which nobody listens.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 

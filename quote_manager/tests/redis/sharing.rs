@@ -1,6 +1,6 @@
 //! One price for many processes: each has a connection and a clock of its own.
 
-use super::{PREFIX, ago, connect, quote, server::RedisServer, stock};
+use super::{PREFIX, ago, connect, get, quote, server::RedisServer, stock};
 use bus::quotes::QUOTE_TTL;
 use bus::{Clock, FreshQuote};
 use domain::trading::{Price, TransactionNum};
@@ -29,7 +29,7 @@ async fn a_price_is_as_old_in_a_process_that_has_just_started() {
     // Its clock began after the price was asked for.
     let young = Clock::real();
     let theirs = connect(&server, &young).await;
-    let found = theirs.get(stock("ABC")).await.unwrap().unwrap();
+    let found = get(&theirs, stock("ABC")).await.unwrap();
     let (theirs, ours) = (left(&young, &found), left(&old, &price));
     assert!(theirs <= ours && ours < Duration::from_secs(20), "{theirs:?} {ours:?}");
     assert!(ours - theirs < MARGIN + Duration::from_secs(2), "{theirs:?} {ours:?}");
@@ -55,7 +55,7 @@ async fn of_many_writers_at_once_the_newest_wins() {
         tokio::spawn(async move {
             let mut seen = Vec::new();
             while !done.load(SeqCst) {
-                if let Some(found) = cache.get(stock("ABC")).await.unwrap() {
+                if let Some(found) = get(&cache, stock("ABC")).await {
                     seen.push(found.asked_by);
                 }
             }
@@ -81,7 +81,7 @@ async fn of_many_writers_at_once_the_newest_wins() {
     for writer in writers {
         kept += writer.await.unwrap();
     }
-    let last = connect(&server, &clock).await.get(stock("ABC")).await.unwrap().unwrap();
+    let last = get(&connect(&server, &clock).await, stock("ABC")).await.unwrap();
     done.store(true, SeqCst);
     let seen = reader.await.unwrap();
     assert_eq!(last.asked_by, TransactionNum(QUOTES - 1));
@@ -97,8 +97,8 @@ async fn runs_with_other_prefixes_share_nothing() {
     let one = RedisCache::connect(&url, "daytrade:1:quote", clock.clone()).await.unwrap();
     let other = RedisCache::connect(&url, "daytrade:11:quote", clock.clone()).await.unwrap();
     assert!(one.put(&quote(100, clock.now())).await.unwrap());
-    assert_eq!(other.get(stock("ABC")).await.unwrap(), None);
-    assert!(one.get(stock("ABC")).await.unwrap().is_some());
+    assert_eq!(get(&other, stock("ABC")).await, None);
+    assert!(get(&one, stock("ABC")).await.is_some());
 }
 
 #[tokio::test]
@@ -124,18 +124,18 @@ async fn garbage_is_a_miss_and_gives_way_to_the_next_price() {
             Some(ms) => stranger.pset_ex(&key, value, ms).await.unwrap(),
             None => stranger.set(&key, value).await.unwrap(),
         };
-        assert_eq!(cache.get(stock("ABC")).await.unwrap(), None, "{value:?} for {left_ms:?} ms");
+        assert_eq!(get(&cache, stock("ABC")).await, None, "{value:?} for {left_ms:?} ms");
         assert_eq!(cache.stats().refused, refused as u64 + 1);
         let price = quote(500, clock.now());
         assert!(cache.put(&price).await.unwrap(), "{value:?} for {left_ms:?} ms");
-        assert!(cache.get(stock("ABC")).await.unwrap().is_some());
+        assert!(get(&cache, stock("ABC")).await.is_some());
     }
     // Not even text.
     let () = stranger.del(&key).await.unwrap();
     let () = stranger.rpush(&key, "v1 100 7").await.unwrap();
     assert!(cache.get(stock("ABC")).await.is_err());
     assert!(cache.put(&quote(500, clock.now())).await.unwrap());
-    assert!(cache.get(stock("ABC")).await.unwrap().is_some());
+    assert!(get(&cache, stock("ABC")).await.is_some());
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn a_write_that_is_held_up_gives_a_price_no_more_time() {
     let price = quote(100, clock.now());
     assert!(far.put(&price).await.is_err(), "the writer has stopped waiting by then");
     let found = loop {
-        let found = near.get(stock("ABC")).await.unwrap();
+        let found = get(&near, stock("ABC")).await;
         assert!(found.is_none() || passed.load(SeqCst), "it is there before it was let go");
         if let Some(found) = found {
             break found;

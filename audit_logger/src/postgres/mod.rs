@@ -1,0 +1,342 @@
+//! Postgres as a follower of the log: entries by COPY, in one transaction with the position.
+//!
+//! Nothing that a user typed is ever part of a statement: texts travel in the binary COPY and as
+//! parameters, and the names of tables are made of numbers only.
+//!
+//! * [`schema`]: migrations, and the tables of a log and its days.
+//! * [`row`]: an entry as the columns that analysts ask for.
+//! * [`copy`]: rows in the binary form of COPY.
+
+pub mod copy;
+pub mod row;
+pub mod schema;
+
+use crate::follow::{Batch, LogId, Position, Record, Sink, SinkError, time_of};
+use crate::log::ChainHash;
+use copy::Rows;
+use futures_util::SinkExt as _;
+use rustc_hash::FxHashSet;
+use std::fmt;
+use std::pin::pin;
+use std::str::FromStr;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// How long a server may take to let us in. A server that hangs is tried again, not waited for.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a server may be silent before its connection counts as dead.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+
+/// Bytes of rows that are handed over at once.
+const COPY_CHUNK: usize = 256 << 10;
+
+/// Where a Postgres is: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`.
+#[derive(Clone)]
+pub struct PostgresUrl {
+    config: Config,
+    shown: String,
+}
+
+impl FromStr for PostgresUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PostgresUrl, String> {
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return Err("`postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE` is expected".into());
+        }
+        let mut config = Config::from_str(text).map_err(|error| describe(&error))?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err("a host is missing".to_string());
+        }
+        config
+            .application_name("daytrade")
+            .connect_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(Duration::from_secs(10))
+            .tcp_user_timeout(DEAD_AFTER);
+        Ok(PostgresUrl { config, shown: without_password(text) })
+    }
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// The URL without what only its owner may know: a password before the host or among the options.
+fn without_password(url: &str) -> String {
+    let (address, _) = url.split_once('?').unwrap_or((url, ""));
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_string() };
+    match rest.rsplit_once('@') {
+        Some((who, place)) => {
+            let user = who.split_once(':').map_or(who, |(user, _)| user);
+            format!("{scheme}://{user}@{place}")
+        }
+        None => address.to_string(),
+    }
+}
+
+impl PostgresUrl {
+    /// Connects, with the schema in place.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or holds a schema that this program does not know.
+    pub async fn connect(&self) -> Result<Client, SinkError> {
+        let mut client = self.look().await?;
+        match timeout(CONNECT_TIMEOUT, schema::migrate(&mut client)).await {
+            Ok(migrated) => migrated.map(|()| client),
+            Err(_) => Err(SinkError::Unavailable(format!("{self}: no answer"))),
+        }
+    }
+
+    /// Connects and changes nothing.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn look(&self) -> Result<Client, SinkError> {
+        let open = async {
+            let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
+            tokio::spawn(async move {
+                // Whoever uses the client is told the same.
+                if let Err(error) = connection.await {
+                    tracing::debug!(error = describe(&error), "connection to postgres ended");
+                }
+            });
+            Ok(client)
+        };
+        match timeout(CONNECT_TIMEOUT, open).await {
+            Ok(opened) => opened,
+            Err(_) => Err(SinkError::Unavailable(format!("{self}: no answer"))),
+        }
+    }
+}
+
+/// What Postgres has of a log.
+#[derive(Clone, Debug)]
+pub struct StoredLog {
+    /// Its number in this database.
+    pub log: i32,
+    /// Up to where its entries are there.
+    pub position: Position,
+    /// When the last of them took effect, in Unix milliseconds.
+    pub last_ms: Option<u64>,
+    /// Entries a second that were stored when the last were.
+    pub entries_per_s: f64,
+    /// How long ago that was.
+    pub updated_ago: Duration,
+}
+
+/// What the Postgres of `client` has of `log`, if anything.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn stored(client: &Client, log: &LogId) -> Result<Option<StoredLog>, SinkError> {
+    if schema::version(client).await? == 0 {
+        return Ok(None);
+    }
+    let row = client
+        .query_opt(
+            "SELECT log, next_entry, chain, \
+                    (extract(epoch FROM last_at) * 1000)::bigint, entries_per_s, \
+                    greatest(extract(epoch FROM clock_timestamp() - updated_at), 0)::float8 \
+             FROM daytrade.logs WHERE identity = $1",
+            &[&log.0.as_slice()],
+        )
+        .await
+        .map_err(failed)?;
+    let Some(row) = row else { return Ok(None) };
+    let mut chain = ChainHash::START;
+    chain.0.copy_from_slice(row.get(2));
+    Ok(Some(StoredLog {
+        log: row.get(0),
+        position: Position { next: row.get::<_, i64>(1) as u64, chain },
+        last_ms: row.get::<_, Option<i64>>(3).map(|ms| ms.max(0) as u64),
+        entries_per_s: row.get(4),
+        updated_ago: Duration::try_from_secs_f64(row.get(5)).unwrap_or_default(),
+    }))
+}
+
+/// A Postgres that follows.
+pub struct PostgresSink {
+    url: PostgresUrl,
+    /// Where the log is and what the server in it is called: for people who read the table.
+    folder: String,
+    server: String,
+    session: Option<Session>,
+}
+
+/// A connection, and what is known of the log on it.
+struct Session {
+    client: Client,
+    log: i32,
+    days: FxHashSet<i64>,
+    columns: String,
+}
+
+impl PostgresSink {
+    /// A sink that connects when it is first asked. `folder` and `server` name the log to people.
+    pub fn new(url: PostgresUrl, folder: &str, server: &str) -> PostgresSink {
+        PostgresSink { url, folder: folder.to_string(), server: server.to_string(), session: None }
+    }
+
+    async fn open(&mut self, log: &LogId) -> Result<Position, SinkError> {
+        let mut client = self.url.connect().await?;
+        let found = match stored(&client, log).await? {
+            Some(found) => found,
+            None => {
+                schema::register(&mut client, log, &self.folder, &self.server).await?;
+                let found = stored(&client, log).await?;
+                found.ok_or_else(|| SinkError::Unavailable("the log was removed".to_string()))?
+            }
+        };
+        let days = schema::days_of(&client, found.log).await?;
+        let columns = row::COLUMNS.join(", ");
+        self.session = Some(Session { client, log: found.log, days, columns });
+        Ok(found.position)
+    }
+}
+
+impl Sink for PostgresSink {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn position(&mut self, log: &LogId) -> Result<Position, SinkError> {
+        // What is known of the old connection may be wrong: begin anew.
+        self.session = None;
+        self.open(log).await
+    }
+
+    async fn write(&mut self, log: &LogId, batch: &Batch, rate: f64) -> Result<(), SinkError> {
+        let Some(session) = self.session.as_mut() else {
+            return Err(SinkError::Unavailable("not connected".to_string()));
+        };
+        session.write(log, batch, rate).await
+    }
+
+    async fn reset(&mut self, log: &LogId) -> Result<(), SinkError> {
+        self.session = None;
+        let mut client = self.url.connect().await?;
+        schema::forget(&mut client, log).await
+    }
+}
+
+impl Session {
+    async fn write(&mut self, log: &LogId, batch: &Batch, rate: f64) -> Result<(), SinkError> {
+        for day in schema::new_days(batch.records().map(|record| time_of(record.entry)), &self.days)
+        {
+            schema::add_day(&mut self.client, self.log, day).await?;
+            self.days.insert(day);
+        }
+        let transaction = self.client.transaction().await.map_err(failed)?;
+        // The row is locked until the end: a second follower of the same log waits here, and then
+        // finds that the position is no longer the one it reads from.
+        let last_ms = batch.last_ms().map(copy::micros_of);
+        let moved = transaction
+            .execute(
+                "UPDATE daytrade.logs SET next_entry = $1, chain = $2, \
+                    last_at = coalesce(timestamptz '2000-01-01 00:00:00+00' \
+                                       + $3::bigint * interval '1 microsecond', last_at), \
+                    entries_per_s = $4, updated_at = clock_timestamp() \
+                 WHERE log = $5 AND identity = $6 AND next_entry = $7 AND chain = $8",
+                &[
+                    &(batch.after.next as i64),
+                    &batch.after.chain.0.as_slice(),
+                    &last_ms,
+                    &rate,
+                    &self.log,
+                    &log.0.as_slice(),
+                    &(batch.before.next as i64),
+                    &batch.before.chain.0.as_slice(),
+                ],
+            )
+            .await
+            .map_err(failed)?;
+        if moved != 1 {
+            let reason = "another follower of this log has moved its position";
+            return Err(SinkError::Unavailable(reason.to_string()));
+        }
+        if !batch.is_empty() {
+            let statement = format!(
+                "COPY daytrade.entries_{} ({}) FROM STDIN (FORMAT binary)",
+                self.log, self.columns
+            );
+            let sink = transaction.copy_in(&statement).await.map_err(failed)?;
+            let mut sink = pin!(sink);
+            let mut rows = Rows::begin(self.log);
+            let mut records: Vec<Record<'_>> = batch.records().collect();
+            // By user and entry: see the index of the same order.
+            records.sort_by_cached_key(|record| {
+                (record.entry.user().unwrap_or_default(), record.number)
+            });
+            for record in records {
+                rows.push(&record);
+                if rows.len() >= COPY_CHUNK {
+                    sink.send(rows.take()).await.map_err(failed)?;
+                }
+            }
+            sink.send(rows.end()).await.map_err(failed)?;
+            let stored = sink.as_mut().finish().await.map_err(failed)?;
+            if stored != batch.len() as u64 {
+                let reason = format!("{stored} of {} rows were stored", batch.len());
+                return Err(SinkError::Unavailable(reason));
+            }
+        }
+        transaction.commit().await.map_err(failed)
+    }
+}
+
+/// A failure as the follower tells it.
+pub(crate) fn failed(error: tokio_postgres::Error) -> SinkError {
+    // Waiting helps neither a wrong password nor a database that is not there, but somebody may put
+    // it right: these are told and tried again like any other.
+    SinkError::Unavailable(describe(&error))
+}
+
+/// What went wrong, with its causes: the library tells only that something did.
+fn describe(error: &tokio_postgres::Error) -> String {
+    if let Some(told) = error.as_db_error() {
+        return format!("{} ({})", told.message(), told.code().code());
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("postgres://ann:s3cret@db:5433/audit", "postgres://ann@db:5433/audit"),
+            ("postgres://ann:s3@cret@db/audit", "postgres://ann@db/audit"),
+            ("postgres://db/audit?user=ann&password=s3cret", "postgres://db/audit"),
+            ("postgres://ann@db/audit", "postgres://ann@db/audit"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+        let url: PostgresUrl = "postgres://ann:s3cret@db/audit".parse().unwrap();
+        assert!(!format!("{url} {url:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn what_is_no_postgres_url_is_refused() {
+        for text in ["", "mysql://db/audit", "db/audit", "postgres://", "postgres:///audit"] {
+            assert!(text.parse::<PostgresUrl>().is_err(), "{text:?}");
+        }
+    }
+}

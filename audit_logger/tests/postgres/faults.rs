@@ -1,0 +1,166 @@
+//! Servers, connections and followers that die at any moment: afterwards every entry is there once.
+
+use crate::log::{self, Seeded, append};
+use crate::server::Server;
+use crate::{PATIENCE, assert_same, follow, until_complete};
+use audit_logger::log::LogWriter;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+fn a_moment(chance: &mut Seeded, at_most_ms: u64) {
+    sleep(Duration::from_micros(chance.below(at_most_ms * 1000)));
+}
+
+/// Appends some batches.
+fn more(writer: &mut LogWriter, chance: &mut Seeded) {
+    for _ in 0..1 + chance.below(6) {
+        append(writer, 9, 1 + chance.below(400));
+    }
+}
+
+#[test]
+fn connections_that_are_cut_lose_and_double_nothing() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = log::open(folder.path());
+    let mut chance = Seeded(11);
+    more(&mut writer, &mut chance);
+    let follower = follow(server.url(), folder.path());
+    let sql = server.sql();
+    for _ in 0..50 {
+        more(&mut writer, &mut chance);
+        a_moment(&mut chance, 25);
+        sql.end_connections();
+    }
+    until_complete(&follower, writer.next_entry());
+    assert_same(&server, folder.path());
+}
+
+#[test]
+fn a_server_that_is_killed_loses_and_doubles_nothing() {
+    let mut server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = log::open(folder.path());
+    let mut chance = Seeded(12);
+    more(&mut writer, &mut chance);
+    let follower = follow(server.url(), folder.path());
+    for _ in 0..8 {
+        let before = follower.status().next;
+        for _ in 0..3 {
+            more(&mut writer, &mut chance);
+        }
+        a_moment(&mut chance, 40);
+        server.kill();
+        more(&mut writer, &mut chance);
+        server.run();
+        // It must come back to it each time, or the kills would meet nothing.
+        let started = Instant::now();
+        while follower.status().next <= before {
+            assert!(started.elapsed() < PATIENCE, "{:?}", follower.status());
+            sleep(Duration::from_millis(1));
+        }
+    }
+    until_complete(&follower, writer.next_entry());
+    assert_same(&server, folder.path());
+}
+
+#[test]
+fn a_server_that_hangs_is_waited_for_and_holds_up_no_writer() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = log::open(folder.path());
+    let mut chance = Seeded(13);
+    more(&mut writer, &mut chance);
+    let follower = follow(server.url(), folder.path());
+    for _ in 0..20 {
+        more(&mut writer, &mut chance);
+        a_moment(&mut chance, 15);
+        server.freeze();
+        // The log takes entries all the while.
+        more(&mut writer, &mut chance);
+        a_moment(&mut chance, 30);
+        server.thaw();
+    }
+    until_complete(&follower, writer.next_entry());
+    assert_same(&server, folder.path());
+}
+
+#[test]
+fn a_server_that_takes_nothing_is_tried_again_until_it_does() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = log::open(folder.path());
+    append(&mut writer, 9, 1_000);
+    let follower = follow(server.url(), folder.path());
+    until_complete(&follower, 1_001);
+    let sql = server.sql();
+    sql.run("ALTER DATABASE postgres SET default_transaction_read_only = on");
+    sql.end_connections();
+    append(&mut writer, 9, 1_000);
+    let started = Instant::now();
+    let tried = |follower: &audit_logger::follow::Follower| {
+        format!("{:?}", follower.status().state).contains("read-only")
+    };
+    while !tried(&follower) {
+        assert!(started.elapsed() < PATIENCE, "{:?}", follower.status());
+        sleep(Duration::from_millis(1));
+    }
+    sql.run(
+        "SET default_transaction_read_only = off; \
+             ALTER DATABASE postgres RESET default_transaction_read_only",
+    );
+    until_complete(&follower, 2_001);
+    assert_same(&server, folder.path());
+}
+
+/// What the process of [`a_follower_that_is_killed_loses_and_doubles_nothing`] does.
+#[test]
+#[ignore = "is the process that another test kills"]
+fn follower_process() {
+    let (Ok(url), Ok(folder)) = (std::env::var("FOLLOW_URL"), std::env::var("FOLLOW_LOG")) else {
+        return;
+    };
+    let _follower = follow(url.parse().unwrap(), Path::new(&folder));
+    sleep(PATIENCE);
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_follower_that_is_killed_loses_and_doubles_nothing() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = log::open(folder.path());
+    let mut chance = Seeded(14);
+    more(&mut writer, &mut chance);
+    // Let one come as far as the tables.
+    until_complete(&follow(server.url(), folder.path()), writer.next_entry());
+    let address = server.address();
+    for _ in 0..30 {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "faults::follower_process"])
+            .env("FOLLOW_URL", &address)
+            .env("FOLLOW_LOG", folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let child = Killed(child);
+        for _ in 0..4 {
+            more(&mut writer, &mut chance);
+        }
+        a_moment(&mut chance, 120);
+        drop(child);
+    }
+    until_complete(&follow(server.url(), folder.path()), writer.next_entry());
+    assert_same(&server, folder.path());
+}

@@ -1,0 +1,65 @@
+//! Postgres as a follower, against a real server that is stopped, killed and cut off.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod columns;
+mod faults;
+mod following;
+mod log;
+mod server;
+
+use audit_logger::follow::{Follower, FollowerOptions, LogId};
+use audit_logger::log::LogReader;
+use audit_logger::postgres::{PostgresSink, PostgresUrl};
+use domain::trading::Entry;
+use domain::trading::codec;
+use server::{PATIENCE, Server};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Follows the log in `folder` in batches that are small, so that there are many.
+pub(crate) fn follow(url: PostgresUrl, folder: &Path) -> Follower {
+    let options = FollowerOptions {
+        batch_entries: 500,
+        poll: Duration::from_millis(2),
+        retry: Duration::from_millis(10),
+        ..FollowerOptions::default()
+    };
+    Follower::start("postgres", folder, options, move || PostgresSink::new(url, "a log", "ours"))
+        .unwrap()
+}
+
+#[track_caller]
+pub(crate) fn until_complete(follower: &Follower, next: u64) {
+    let started = Instant::now();
+    while follower.status().next < next {
+        assert!(started.elapsed() < PATIENCE, "not complete: {:?}", follower.status());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Postgres has every entry of the log once, to the byte, and nothing else of it.
+#[track_caller]
+pub(crate) fn assert_same(server: &Server, folder: &Path) {
+    let id = LogId::of(folder).unwrap().unwrap();
+    let rows = server.sql().rows(&format!(
+        "SELECT e.entry, e.body, e.transaction_num FROM daytrade.entries e \
+         JOIN daytrade.logs l USING (log) WHERE l.identity = '\\x{id}' ORDER BY e.entry"
+    ));
+    let mut logged: Vec<(u64, Entry)> = Vec::new();
+    LogReader::open(folder)
+        .unwrap()
+        .for_each(u64::MAX, |number, entry| {
+            logged.push((number, entry));
+            Ok::<(), audit_logger::LogError>(())
+        })
+        .unwrap();
+    let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let expected: Vec<i64> = (1..=logged.len() as i64).collect();
+    assert!(numbers == expected, "{} rows for {} entries", numbers.len(), expected.len());
+    for (row, (number, entry)) in rows.iter().zip(&logged) {
+        let mut bytes = Vec::new();
+        codec::encode(entry, &mut bytes);
+        assert_eq!(row.get::<_, &[u8]>(1), bytes, "entry {number}");
+        assert_eq!(row.get::<_, i64>(2) as u64, entry.transaction().0, "entry {number}");
+    }
+}

@@ -1,0 +1,128 @@
+//! `daytrade audit export`: entries in the order of the log, as they are read; memory does not
+//! grow with them.
+
+use super::Data;
+use super::filter::FilterArgs;
+use super::records::{csv_head, put_csv, put_json, put_out};
+use crate::Failure;
+use anyhow::{Context, anyhow};
+use audit_logger::query::{Order, Record, scan};
+use audit_logger::xml::{FOOT, HEAD, Renderer};
+use clap::{Args, ValueEnum};
+use std::fs::{self, File};
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct ExportOptions {
+    #[command(flatten)]
+    data: Data,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// The course's XML log, JSON lines or CSV
+    #[arg(long, value_name = "FORM")]
+    format: ExportForm,
+
+    /// The file to write; standard output if not given
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// The name of this server in the XML log
+    #[arg(long, default_value = "daytrade", value_name = "NAME")]
+    server: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportForm {
+    Xml,
+    Jsonl,
+    Csv,
+}
+
+/// What a thread made of a part of the log.
+#[derive(Default)]
+struct Rendered {
+    bytes: Vec<u8>,
+    renderer: Option<Renderer>,
+}
+
+pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
+    let (_, catalogue) = options.data.open(options.filter.is_narrow())?;
+    let filter = options.filter.filter(&catalogue)?;
+    let (form, server) = (options.format, &options.server);
+    let mut target = Target::make(options.out)?;
+    let (head, foot) = match form {
+        ExportForm::Xml => (HEAD.to_string(), FOOT),
+        ExportForm::Jsonl => (String::new(), ""),
+        ExportForm::Csv => (csv_head(), ""),
+    };
+    if target.put(head.as_bytes())?.is_break() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut gone = false;
+    scan(
+        &catalogue,
+        &filter,
+        Order::OldestFirst,
+        usize::MAX,
+        |part: &mut Rendered, number, entry| match form {
+            ExportForm::Xml => {
+                let renderer = part.renderer.get_or_insert_with(|| Renderer::new(server));
+                renderer.render(&entry, &mut part.bytes);
+            }
+            ExportForm::Jsonl => put_json(&Record::of(number, &entry), &mut part.bytes),
+            ExportForm::Csv => put_csv(&Record::of(number, &entry), &mut part.bytes),
+        },
+        |part| {
+            let flow = target.put(&part.bytes)?;
+            gone = flow.is_break();
+            Ok::<_, anyhow::Error>(flow)
+        },
+    )?;
+    if !gone {
+        let _ = target.put(foot.as_bytes())?;
+        target.finish()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where an export goes. A file is there whole or not at all.
+enum Target {
+    Output,
+    File { path: PathBuf, unfinished: PathBuf, file: File },
+}
+
+impl Target {
+    fn make(path: Option<PathBuf>) -> anyhow::Result<Target> {
+        let Some(path) = path else { return Ok(Target::Output) };
+        let name = path.file_name().ok_or_else(|| anyhow!("{}: names no file", path.display()))?;
+        let mut unfinished = name.to_os_string();
+        unfinished.push(".unfinished");
+        let unfinished = path.with_file_name(unfinished);
+        let file = File::create(&unfinished)
+            .with_context(|| format!("{}: cannot be made", unfinished.display()))?;
+        Ok(Target::File { path, unfinished, file })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> anyhow::Result<ControlFlow<()>> {
+        match self {
+            Target::Output if put_out(bytes)? => Ok(ControlFlow::Continue(())),
+            Target::Output => Ok(ControlFlow::Break(())),
+            Target::File { file, unfinished, .. } => {
+                file.write_all(bytes).with_context(|| unfinished.display().to_string())?;
+                Ok(ControlFlow::Continue(()))
+            }
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        if let Target::File { path, unfinished, .. } = self {
+            fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+}

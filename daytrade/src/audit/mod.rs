@@ -1,0 +1,117 @@
+//! `daytrade audit`: looks at the entry log of a run. It reads segments and writes nothing but
+//! their indexes, so it can look at a run that is under way.
+
+mod at;
+mod export;
+mod filter;
+mod records;
+mod search;
+mod show;
+mod stats;
+mod store;
+mod table;
+
+use crate::Failure;
+use crate::replay::folder::log_in;
+use crate::terminal::warn;
+use anyhow::anyhow;
+use audit_logger::LogError;
+use audit_logger::log::segments;
+use audit_logger::query::Catalogue;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Find entries by user, stock, command, outcome, transaction, time, amount or text
+    Search(search::SearchOptions),
+    /// Tell one transaction with all that came of it
+    Show(show::ShowOptions),
+    /// Tell an account as it was right after a transaction
+    At(at::AtOptions),
+    /// Write entries as XML, JSON lines or CSV
+    Export(export::ExportOptions),
+    /// Count commands, refusals, users and quotes
+    Stats(stats::StatsOptions),
+    /// Tell how far a store is behind the log
+    Status(store::StatusOptions),
+    /// Forget what a store has of the log, and fill it from the first entry on
+    Rebuild(store::RebuildOptions),
+    /// Bring a store up to the log and keep it there until Ctrl-C
+    Follow(store::FollowOptions),
+}
+
+pub fn run(command: AuditCommand) -> Result<ExitCode, Failure> {
+    match command {
+        AuditCommand::Search(options) => search::run(options),
+        AuditCommand::Show(options) => show::run(&options),
+        AuditCommand::At(options) => at::run(&options),
+        AuditCommand::Export(options) => export::run(options),
+        AuditCommand::Stats(options) => stats::run(options),
+        AuditCommand::Status(options) => store::status(&options),
+        AuditCommand::Rebuild(options) => store::rebuild(&options),
+        AuditCommand::Follow(options) => store::follow(&options),
+    }
+}
+
+/// Which log is looked at.
+#[derive(Args)]
+pub struct Data {
+    /// The folder of the run, or its log's own
+    #[arg(long, default_value = "out/latest", value_name = "DIR")]
+    data: PathBuf,
+}
+
+impl Data {
+    /// The folder of the log.
+    pub fn log(&self) -> anyhow::Result<PathBuf> {
+        let given = &self.data;
+        if !given.exists() {
+            return Err(anyhow!(
+                "{}: there is no such folder (--data names the one that a run writes to)",
+                given.display()
+            ));
+        }
+        if !given.is_dir() {
+            return Err(anyhow!("{}: is a file, not the folder of a run", given.display()));
+        }
+        let holds_log = |folder: &Path| segments::list(folder).map(|found| !found.is_empty());
+        for folder in [log_in(given), given.clone()] {
+            if holds_log(&folder)? {
+                return Ok(folder);
+            }
+        }
+        // A run that has just begun has a log without a segment.
+        if log_in(given).is_dir() {
+            return Ok(log_in(given));
+        }
+        Err(anyhow!("{}: no log is in it, nor in a folder `log` there", given.display()))
+    }
+
+    /// Opens the log; tells of bytes at its end that are no whole batch.
+    pub fn open(&self, indexed: bool) -> anyhow::Result<(PathBuf, Catalogue)> {
+        let folder = self.log()?;
+        let catalogue = open(&folder, indexed)?;
+        if let Some(tail) = catalogue.tail() {
+            warn(format_args!(
+                "note: the last {} bytes of {} are no whole batch (a write under way, or a torn \
+                 one): they are left out",
+                tail.bytes,
+                tail.path.display()
+            ));
+        }
+        Ok((folder, catalogue))
+    }
+}
+
+fn open(folder: &Path, indexed: bool) -> Result<Catalogue, LogError> {
+    Catalogue::open(folder, indexed)
+}
+
+/// The form of an answer about one thing.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AnswerForm {
+    Table,
+    Json,
+}
