@@ -95,9 +95,9 @@ impl System {
         for _ in 0..options.quote_managers {
             let (clock, source, log) = (clock.clone(), source.clone(), entry_log.clone());
             let shared = shared.clone();
-            managers.push(places.start(move || {
-                QuoteManager::new(clock, source, log).with_shared(shared)
-            }));
+            managers.push(
+                places.start(move || QuoteManager::new(clock, source, log).with_shared(shared)),
+            );
         }
         let quotes =
             QuoteClient::new(managers.iter().map(|manager| manager.clone().recipient()).collect());

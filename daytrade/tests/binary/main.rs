@@ -3,6 +3,9 @@
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 
 mod common;
+#[path = "../../../audit_logger/tests/postgres/server.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod postgres;
 
 mod audit;
 mod bad_input;
@@ -14,4 +17,5 @@ mod replay_course;
 mod reports;
 mod resume;
 mod snapshot;
+mod stores;
 mod virtual_clock;

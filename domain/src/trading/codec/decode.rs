@@ -90,7 +90,11 @@ impl<'a> Reader<'a> {
         Err(self.error("a number of 64 bits"))
     }
 
-    pub(super) fn take(&mut self, len: usize, expected: &'static str) -> Result<&'a [u8], DecodeError> {
+    pub(super) fn take(
+        &mut self,
+        len: usize,
+        expected: &'static str,
+    ) -> Result<&'a [u8], DecodeError> {
         let end = self.at.checked_add(len).filter(|&end| end <= self.bytes.len());
         let end = end.ok_or(self.error(expected))?;
         let taken = &self.bytes[self.at..end];
