@@ -72,7 +72,7 @@ fn progress(name: &str, status: &Status) -> String {
 pub fn completed(name: &str, status: &Status, last_command: Instant) -> String {
     let late = status.changed.saturating_duration_since(last_command);
     format!(
-        "{name:8}{} entries, complete {:.2} s after the last command",
+        "{name:8} {} entries, complete {:.2} s after the last command",
         HumanCount(status.next - 1),
         late.as_secs_f64()
     )

@@ -52,7 +52,7 @@ impl Axis {
         let many = within.len() > 8;
         let ticks = within
             .into_iter()
-            .filter(|mark| !many || ten(*mark) || *mark <= low)
+            .filter(|mark| !many || ten(*mark))
             .map(|mark| (mark, duration(mark)))
             .collect();
         Axis::logarithmic(low, high, ticks, name)

@@ -131,8 +131,22 @@ pub fn resume_command(out: &OutFolder) -> String {
         }
     }
     words.extend([OsString::from("--out"), out.path().into(), OsString::from("--resume")]);
-    let words: Vec<String> = words.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| quoted(&without_password(&word.to_string_lossy()))).collect();
     words.join(" ")
+}
+
+/// A word of the command line as it may be shown: the password of a URL is left out.
+fn without_password(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_string() };
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
+        Some((user, password)) => {
+            let behind = &rest[user.len() + 1 + password.len()..];
+            format!("{scheme}://{user}:PASSWORD{behind}")
+        }
+        None => word.to_string(),
+    }
 }
 
 fn quoted(word: &str) -> String {
@@ -141,4 +155,22 @@ fn quoted(word: &str) -> String {
         return word.to_string();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (word, shown) in [
+            ("postgres://me:s3cret@host/db", "postgres://me:PASSWORD@host/db"),
+            ("--audit=redis://:p@ss@host:1/0", "--audit=redis://:PASSWORD@host:1/0"),
+            ("postgres://me@host/db:x@y", "postgres://me@host/db:x@y"),
+            ("tcp://127.0.0.1:4444", "tcp://127.0.0.1:4444"),
+            ("a file:with@signs", "a file:with@signs"),
+        ] {
+            assert_eq!(without_password(word), shown);
+        }
+    }
 }

@@ -285,6 +285,8 @@ fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode
         unreadable: tally.unreadable,
         skipped: tally.skipped,
         quote_requests: stopped.quotes.requests,
+        quote_abandoned: stopped.quotes.abandoned,
+        quote_shared_hits: stopped.quotes.shared_hits,
         log: LogFacts {
             entries: log.last,
             bytes: out.log_bytes()?,

@@ -209,6 +209,7 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
                     client.breaker().sent(self.clock.now());
                     up.push(request(client, self.clock, self.stock, self.user, slot));
                     due = match strategy.patience(self.requests) {
+                        Some(Duration::ZERO) => Due::Now,
                         Some(patience) => Due::At(Instant::now() + patience),
                         None => Due::Never,
                     };

@@ -122,9 +122,9 @@ impl Hedge {
     /// `docs/quotes.md` for the curve.
     pub const QUANTILE: f64 = 0.96;
 
-    /// What is added to it: timers tick in milliseconds, and an answer that comes within the same
-    /// tick is not to be asked for twice.
-    pub const TICK: Duration = Duration::from_millis(1);
+    /// What is added to it. Timers tick in milliseconds and round up: a hair more is the next tick,
+    /// so that an answer that comes within the same one is not asked for twice.
+    pub const HAIR: Duration = Duration::from_micros(1);
 
     /// The patience before anything is known of the network.
     pub const GUESS: Duration = Duration::from_millis(20);
@@ -139,7 +139,7 @@ impl Hedge {
 
     /// A hedge whose patience is `guess` until it has learned better.
     pub fn guessing(guess: Duration) -> Hedge {
-        let network = guess.saturating_sub(Self::TICK);
+        let network = guess.saturating_sub(Self::HAIR);
         Hedge { network: NetworkTime::new(Self::QUANTILE, network) }
     }
 }
@@ -153,7 +153,7 @@ impl Default for Hedge {
 impl Strategy for Hedge {
     fn patience(&self, nth: u32) -> Option<Duration> {
         let first_of_a_pair = nth >= Self::PAIRS_FROM && (nth - Self::PAIRS_FROM).is_multiple_of(2);
-        let patience = (self.network.get() + Self::TICK).max(Self::FLOOR);
+        let patience = (self.network.get() + Self::HAIR).max(Self::FLOOR);
         Some(if first_of_a_pair { Duration::ZERO } else { patience })
     }
 

@@ -59,8 +59,13 @@ pub struct RunReport {
     pub commands_per_s: f64,
     /// Prices asked of the quote server, and charged for.
     pub quote_requests: u64,
+    /// Of those, requests given up before an answer came; the server may charge for them all the
+    /// same.
+    pub quote_abandoned: u64,
     /// Prices answered from the cache.
     pub quote_cache_hits: u64,
+    /// Prices found in the cache that processes share.
+    pub quote_shared_hits: u64,
     /// Most memory the process held, in bytes; 0 if it is not known.
     pub peak_memory_bytes: u64,
 
@@ -201,7 +206,9 @@ mod tests {
   "wall_s": 0.0015,
   "commands_per_s": 2000.0,
   "quote_requests": 1,
+  "quote_abandoned": 0,
   "quote_cache_hits": 1,
+  "quote_shared_hits": 0,
   "peak_memory_bytes": 0,
   "latency": {
     "BUY": {

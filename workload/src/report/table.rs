@@ -77,11 +77,18 @@ fn facts(text: &mut String, report: &RunReport, width: usize) {
             format!("{} answered by an earlier run", count(report.skipped, ",")),
         ));
     }
+    // What did not happen is not spoken of.
+    let mention = |number: u64, what: &str| match number {
+        0 => String::new(),
+        number => format!(", {} {what}", count(number, ",")),
+    };
     rows.push((
         "quotes",
         format!(
-            "{}, {} ({})",
+            "{}{}{}, {} ({})",
             plural(report.quote_requests, "request"),
+            mention(report.quote_abandoned, "given up"),
+            mention(report.quote_shared_hits, "from the shared cache"),
             plural(report.quote_cache_hits, "cache hit"),
             percent(share(report.quote_cache_hits, asked)),
         ),

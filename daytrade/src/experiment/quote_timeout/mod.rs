@@ -22,7 +22,10 @@ use serde::Serialize;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// How many delays the expected figures are calculated from.
@@ -141,14 +144,17 @@ pub fn run(options: QuoteTimeoutOptions) -> Result<ExitCode, Failure> {
             let (flown, wall) = runtime.block_on(ask(&options, &lanes, connects, &clock));
             Measured { flown, time_wait: None, wall }
         }
-        false => runtime.block_on(async {
+        false => {
             let servers = Servers::start(&lanes)?;
             let watch = Watch::begin(servers.ports.clone());
             let connects = servers.ports.iter();
             let connects = connects.map(|port| Connect::Tcp((Ipv4Addr::LOCALHOST, *port).into()));
-            let (flown, wall) = ask(&options, &lanes, connects.collect(), &clock).await;
-            anyhow::Ok(Measured { flown, time_wait: watch.map(Watch::end), wall })
-        })?,
+            let connects: Vec<_> = connects.collect();
+            let (flown, wall) = runtime.block_on(ask(&options, &lanes, connects, &clock));
+            let time_wait = watch.map(Watch::end);
+            servers.stop();
+            Measured { flown, time_wait, wall }
+        }
     };
     let delays = Delays::draw(&options.delay, EXPECTED_FROM, options.seed);
     let mut strategies = Vec::new();
@@ -162,25 +168,44 @@ pub fn run(options: QuoteTimeoutOptions) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The servers, on the thread of those who ask. With a thread of their own each request would
-/// wait for the system to wake one thread for the other, for milliseconds where others are busy:
-/// the machine would be measured, not the ways to ask.
+/// The servers, on a thread of their own.
 struct Servers {
     ports: Vec<u16>,
-    /// Dropped, they serve no more.
-    _serving: JoinSet<()>,
+    shutdown: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Servers {
     fn start(lanes: &[Lane]) -> anyhow::Result<Servers> {
-        let (mut ports, mut serving) = (Vec::new(), JoinSet::new());
-        for lane in lanes {
-            let listener = listen((Ipv4Addr::LOCALHOST, 0).into())
-                .context("the built-in quote server cannot listen")?;
-            ports.push(listener.local_addr()?.port());
-            serving.spawn(lane.simulator.clone().serve(listener, std::future::pending()));
-        }
-        Ok(Servers { ports, _serving: serving })
+        let runtime = runtime(false)?;
+        let entered = runtime.enter();
+        let listeners = lanes
+            .iter()
+            .map(|_| listen((Ipv4Addr::LOCALHOST, 0).into()))
+            .collect::<Result<Vec<TcpListener>, _>>()
+            .context("the built-in quote server cannot listen")?;
+        drop(entered);
+        let ports = listeners.iter().map(|one| Ok(one.local_addr()?.port()));
+        let ports = ports.collect::<anyhow::Result<_>>()?;
+        let simulators: Vec<Simulator> = lanes.iter().map(|lane| lane.simulator.clone()).collect();
+        let (shutdown, stopped) = oneshot::channel::<()>();
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                let mut serving = JoinSet::new();
+                for (simulator, listener) in simulators.into_iter().zip(listeners) {
+                    serving.spawn(simulator.serve(listener, std::future::pending()));
+                }
+                // Its sender may be gone as well: either way nobody asks any more.
+                let _ = stopped.await;
+            });
+        });
+        Ok(Servers { ports, shutdown, thread })
+    }
+
+    fn stop(self) {
+        let _ = self.shutdown.send(());
+        // A thread that panicked has told so itself.
+        let _ = self.thread.join();
     }
 }
 
