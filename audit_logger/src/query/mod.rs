@@ -3,7 +3,7 @@
 //! * [`record`]: an entry flattened for people and other programs.
 //! * [`filter`]: which entries are asked for.
 //! * [`catalogue`]: the segments of a log and the pieces they are read in.
-//! * [`scan`]: reads pieces on every core and hands over what was found, in order.
+//! * [`mod@scan`]: reads pieces on every core and hands over what was found, in order.
 //! * [`follow`]: goes on where the log ended.
 //! * [`history`]: one transaction with all that came of it; an account as it was.
 //! * [`stats`]: counts of commands, refusals, users and quotes.

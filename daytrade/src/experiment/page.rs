@@ -63,7 +63,7 @@ impl Page {
         ));
     }
 
-    /// What comes between this and [`part`](Self::part) stands side by side where there is room.
+    /// What `build` adds stands side by side where there is room.
     pub fn side_by_side(&mut self, build: impl FnOnce(&mut Page)) {
         self.html.push_str("<div class=\"pair\">\n");
         build(self);

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The longest request: a stock, a comma, a user name, a line ending.
@@ -170,28 +170,45 @@ impl LegacyClient {
     pub async fn ask_once(&self, stock: Stock, user: &UserName) -> Result<QuoteReply, AskError> {
         match &self.connect {
             Connect::Tcp(address) => {
-                let stream = TcpStream::connect(*address).await.map_err(AskError::Connect)?;
-                exchange(prepared(stream)?, stock, user).await
+                let stream = connect(*address).await.map_err(AskError::Connect)?;
+                exchange(stream, stock, user).await
             }
             Connect::Named(name) => {
-                let stream = TcpStream::connect(&**name).await.map_err(AskError::Connect)?;
-                exchange(prepared(stream)?, stock, user).await
+                let stream = connect_named(name).await.map_err(AskError::Connect)?;
+                exchange(stream, stock, user).await
             }
             Connect::Memory(handle) => exchange(handle.connect(), stock, user).await,
         }
     }
 }
 
-/// Sets a fresh connection up for one short exchange.
+/// Connects for one short exchange.
 ///
 /// Closing resets the connection (`SO_LINGER` of zero) instead of saying goodbye. By then either
 /// the whole reply is here or nobody wants it any more, so nothing is lost; and neither side is
 /// left with a socket in TIME_WAIT or, for an abandoned request, with one that waits for a reply
-/// of seconds. At thousands of requests a second those would use up the ports.
-fn prepared(stream: TcpStream) -> Result<TcpStream, AskError> {
-    stream.set_nodelay(true).map_err(AskError::Connect)?;
-    stream.set_zero_linger().map_err(AskError::Connect)?;
-    Ok(stream)
+/// of seconds. At thousands of requests a second those would use up the ports. It is set before
+/// connecting: a request may be abandoned before it is connected.
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_nodelay(true)?;
+    socket.set_zero_linger()?;
+    socket.connect(address).await
+}
+
+/// Connects to the first address of `name` that takes the connection.
+async fn connect_named(name: &str) -> io::Result<TcpStream> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host(name).await? {
+        match connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 async fn exchange(
