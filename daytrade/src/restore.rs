@@ -11,7 +11,7 @@ use domain::trading::codec::{Reader, decode_account, encode_account, put_text, p
 use domain::trading::command::{Action, Verb};
 use domain::trading::{Account, Entry, Outcome, UserName};
 use std::path::Path;
-use worker::Ledger;
+use worker::{Ledger, ParallelFold};
 use workload::played::Played;
 
 /// A snapshot is written once this many entries would have to be replayed without it.
@@ -71,11 +71,16 @@ fn replay(
     {
         return Ok(());
     }
-    reader.for_each(u64::MAX, |number, entry| {
-        restored
-            .replay(number, entry)
-            .map_err(|source| LogError::Diverges { entry: number, source })
-    })
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let mut fold = ParallelFold::new(std::mem::take(&mut restored.ledger), cores);
+    let read = reader.for_each(u64::MAX, |number, entry| {
+        restored.note(number, &entry);
+        fold.push(number, entry);
+        Ok(())
+    });
+    restored.ledger =
+        fold.finish().map_err(|(entry, source)| LogError::Diverges { entry, source })?;
+    read
 }
 
 /// Passes over the batches that the snapshot covers, which are checked all the same; whether the
@@ -115,15 +120,10 @@ fn shorter_than_snapshot(folder: &Path, reader: &LogReader, snapshot: u64) -> Lo
 }
 
 impl Restored {
-    /// Takes in one more entry.
-    pub fn replay(
-        &mut self,
-        number: u64,
-        entry: Entry,
-    ) -> Result<(), domain::trading::entry::Divergence> {
-        self.ledger.replay(&entry)?;
+    /// Notes what an entry says beside what it does to an account.
+    fn note(&mut self, number: u64, entry: &Entry) {
         self.replayed += 1;
-        let at_ms = match &entry {
+        let at_ms = match entry {
             Entry::Command(decided) => {
                 self.played.insert(decided.command.transaction.0);
                 if let Outcome::Accepted(_) = decided.outcome {
@@ -137,7 +137,6 @@ impl Restored {
             Entry::Filled(filled) => filled.filled_ms,
         };
         self.last_ms = self.last_ms.max(at_ms);
-        Ok(())
     }
 
     fn note_dump(&mut self, number: u64, action: &Action) {
@@ -261,7 +260,8 @@ mod tests {
             let mut entries = Entries::default();
             entries.push(&entry);
             writer.append([&entries].into_iter(), number).unwrap();
-            restored.replay(number, entry).unwrap();
+            restored.ledger.replay(&entry).unwrap();
+            restored.note(number, &entry);
         }
         writer.close(1).unwrap();
         if snapshot {

@@ -16,5 +16,5 @@ pub mod recovery;
 pub mod shard;
 
 pub use engine::Engine;
-pub use recovery::Ledger;
+pub use recovery::{Ledger, ParallelFold};
 pub use shard::{MAX_APPENDS, ShardActor};

@@ -12,8 +12,8 @@ use bus::Reply;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 /// Unreadable lines that are shown; all of them are written to `unreadable.txt`.
 const SHOWN: u64 = 10;
@@ -44,10 +44,7 @@ impl Console {
     ) -> anyhow::Result<Console> {
         let acknowledgements = match &options.acknowledgements {
             Some(path) => {
-                let mut file = OpenOptions::new();
-                // What was acknowledged before the run was resumed stays acknowledged.
-                let file = file.create(true).write(true).append(options.resume);
-                let file = file.truncate(!options.resume).open(path);
+                let file = acknowledgements(path, options.resume);
                 Some(file.with_context(|| path.display().to_string())?)
             }
             None => None,
@@ -150,7 +147,6 @@ impl Audience for Console {
             for reply in replies {
                 let _ = writeln!(lines, "{}", reply.decided.command.transaction);
             }
-            // In one go: a process that is killed leaves no half a number.
             if let Err(error) = file.write_all(lines.as_bytes()) {
                 self.trouble.get_or_insert(error);
             }
@@ -173,6 +169,19 @@ impl Audience for Console {
     fn wants_to_stop(&mut self) -> bool {
         self.stop.is_wanted()
     }
+}
+
+/// The file for acknowledgements. What was acknowledged before a run was resumed stays so, but
+/// for a last number that was cut short when the process was killed.
+fn acknowledgements(path: &Path, resumed: bool) -> io::Result<File> {
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(!resumed).open(path)?;
+    let mut before = Vec::new();
+    file.read_to_end(&mut before)?;
+    let whole = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at as u64 + 1);
+    file.set_len(whole)?;
+    file.seek(SeekFrom::Start(whole))?;
+    Ok(file)
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -97,7 +97,7 @@ fn two_hundred_kills_lose_nothing_and_repeat_nothing() {
     let mut undisturbed = Victim::new(&workload, folder.path(), 0);
     let started = Instant::now();
     assert!(!undisturbed.run_until(Point::Time(PATIENCE)));
-    let whole = started.elapsed();
+    let mut whole = started.elapsed();
     let length = log_length(&undisturbed.out);
     let state = fs::read(undisturbed.out.join("state.json")).unwrap();
     undisturbed.compare(40_000, &state);
@@ -110,12 +110,19 @@ fn two_hundred_kills_lose_nothing_and_repeat_nothing() {
             // Half of the points are spread over the time of a run, its dump included, and half
             // over its log, where entries come in bursts.
             let before = log_length(&victim.out);
-            let point = if kills % 2 == 0 {
+            let by_time = kills % 2 == 0;
+            let point = if by_time {
                 Point::Time(whole.mul_f64(chance.below(1_000) as f64 / 1_000.0))
             } else {
                 Point::Length(before + chance.below((length - before.min(length)).max(1)))
             };
-            if !victim.run_until(point) {
+            let killed = victim.run_until(point);
+            if by_time {
+                // The machine may be busier now than it was, or less busy.
+                whole =
+                    whole.mul_f64(if killed { 1.05 } else { 0.8 }).max(Duration::from_millis(2));
+            }
+            if !killed {
                 break;
             }
             kills += 1;
@@ -214,6 +221,23 @@ fn a_folder_with_a_log_is_refused_without_resume_and_left_alone() {
         "--resume",
     ]);
     assert_eq!(segment_bytes(&out), before);
+}
+
+#[test]
+fn acknowledgements_go_on_behind_the_last_whole_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = finished(folder.path());
+    let acknowledgements = folder.path().join("acknowledged");
+    fs::write(&acknowledgements, "1\n2\n19").unwrap();
+    fs::remove_dir_all(&out).unwrap();
+    let more = ["--out", text(&out), "--acknowledgements", text(&acknowledgements)];
+    run(&[&["replay", text(&workload), "--resume"], &more[..]].concat()).with(0);
+    let numbers = acknowledged(&acknowledgements);
+    assert_eq!((&numbers[..2], numbers.len()), (&[1, 2][..], 2_002));
+    // A run that begins anew begins the file anew.
+    fs::remove_dir_all(&out).unwrap();
+    run(&[&["replay", text(&workload)], &more[..]].concat()).with(0);
+    assert_eq!(acknowledged(&acknowledgements).len(), 2_000);
 }
 
 #[test]

@@ -74,8 +74,12 @@ pub fn apply(
     verb: &Verb,
     price: Option<Price>,
 ) -> Result<Accepted, Reject> {
-    if price_wanted(account, verb)?.is_some() && price.is_none() {
+    // With a price at hand each verb makes its own checks again, and once is enough.
+    if price.is_none() && price_wanted(account, verb)?.is_some() {
         return Err(Reject::QuoteUnavailable);
+    }
+    if !account.open && !matches!(verb, Verb::Add(_) | Verb::Quote(_) | Verb::DumpLog(_)) {
+        return Err(Reject::UnknownAccount);
     }
     let fresh = || price.ok_or(Reject::QuoteUnavailable);
     match verb {
