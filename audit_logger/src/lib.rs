@@ -9,6 +9,7 @@ pub mod dumplog;
 pub mod error;
 pub mod follow;
 pub mod log;
+pub mod parity;
 pub mod postgres;
 pub mod query;
 pub mod verify;
