@@ -4,15 +4,21 @@
 //! an actix `Recipient`, so a service knows the port and never the service behind it. Every
 //! message carries a batch.
 
+pub mod account_news;
 pub mod clock;
 pub mod command_queue;
 pub mod entry_log;
 mod in_order;
+pub mod orders;
 pub mod partition;
 pub mod quotes;
 
+pub use account_news::{AccountEvent, AccountNews, NewsBatch, NewsTo};
 pub use clock::{Clock, Moment};
 pub use command_queue::{CommandBatch, CommandQueue, QueueClosed, Reply, ReplyTo};
 pub use entry_log::{Append, Durable, Entries, EntryLog, LogHalted};
+pub use orders::{
+    ArmedOrder, FireOrders, FireQueue, Firing, OrderChange, OrderDesk, OrderKey, OrderNews,
+};
 pub use partition::{PARTITIONS, Partition};
 pub use quotes::{AskQuotes, FreshQuote, QuoteAsk, QuoteClient, QuoteNews, QuoteResult};

@@ -3,13 +3,17 @@
 use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
 use audit_logger::postgres::PostgresUrl;
+use autotx::FarPolicy;
+use bus::quotes::QUOTE_TTL;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quote_manager::simulator::{DelayModel, Faults};
 use quote_manager::source::{Connect, StrategyKind};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 /// A trading simulator: replays course workloads into a verified audit log.
@@ -100,6 +104,12 @@ pub struct ReplayOptions {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
     pub quote_refresh: Option<u64>,
 
+    /// Ask for the price of a stock whose armed orders all are farther than PERCENT from it only
+    /// every so many seconds (60 or more), for example `20:300`; whenever it runs out if not
+    /// given. Orders that the price jumps to in between fire later
+    #[arg(long, value_name = "PERCENT:SECONDS", value_parser = parse_far_orders)]
+    pub far_orders: Option<FarPolicy>,
+
     /// How many quote managers share the stocks
     #[arg(long, default_value_t = 1, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -121,6 +131,11 @@ pub struct ReplayOptions {
     /// Prices and delays of the built-in quote server follow from this number
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+
+    /// Play so many commands a second; as fast as they are taken if not given. A command that
+    /// cannot be sent in time counts as received when it was due
+    #[arg(long, value_name = "N")]
+    pub rate: Option<NonZeroU32>,
 
     /// `real` time, or `virtual` time: one thread, waiting takes no time, and the same files and
     /// seed give the same log to the byte
@@ -151,6 +166,20 @@ pub struct ReplayOptions {
     /// The name of this server in the XML log
     #[arg(long, default_value = "daytrade", value_name = "NAME")]
     pub server: String,
+}
+
+fn parse_far_orders(text: &str) -> Result<FarPolicy, String> {
+    let expected = || "a percentage and 60 or more seconds, as in `20:300`".to_string();
+    let (percent, seconds) = text.split_once(':').ok_or_else(expected)?;
+    let percent: u32 = percent.parse().map_err(|_| expected())?;
+    let seconds: u32 = seconds.parse().map_err(|_| expected())?;
+    if u64::from(seconds) < QUOTE_TTL.as_secs() {
+        return Err(expected());
+    }
+    Ok(FarPolicy {
+        beyond_ppm: u64::from(percent) * 10_000,
+        every: Duration::from_secs(seconds.into()),
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

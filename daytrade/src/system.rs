@@ -5,7 +5,11 @@ use actix::prelude::*;
 use anyhow::Context as _;
 use audit_logger::log::actor::{CloseLog, LogSummary};
 use audit_logger::log::{LogWriter, LogWriterActor};
-use bus::{Clock, CommandQueue, EntryLog, Partition, QuoteClient};
+use autotx::actor::{ServeWorkers, StopFiring};
+use autotx::{AutoTxActor, AutoTxStats, FarPolicy};
+use bus::{
+    Clock, CommandQueue, EntryLog, FireQueue, NewsBatch, NewsTo, OrderDesk, Partition, QuoteClient,
+};
 use domain::trading::{Account, UserName};
 use quote_manager::cache::RedisCache;
 use quote_manager::manager::{AskStats, Subscribe};
@@ -15,9 +19,9 @@ use quote_manager::{QuoteManager, QuoteStats};
 use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
 use std::time::Duration;
-use tokio::sync::oneshot;
-use worker::ShardActor;
+use tokio::sync::{mpsc, oneshot};
 use worker::shard::TakeAccounts;
+use worker::{ShardActor, Unattended};
 
 /// How the system is set up.
 pub struct SystemOptions {
@@ -28,6 +32,9 @@ pub struct SystemOptions {
     pub quote_managers: usize,
     pub quote_refresh: Option<Duration>,
     pub quote_cache: Option<String>,
+    pub far_orders: Option<FarPolicy>,
+    /// Hears what accounts do by themselves.
+    pub news: Option<mpsc::Sender<NewsBatch>>,
     pub client: ClientOptions,
     pub seed: u64,
 }
@@ -37,6 +44,7 @@ pub struct System {
     pub queue: CommandQueue,
     shards: Vec<Addr<ShardActor>>,
     managers: Vec<Addr<QuoteManager>>,
+    autotx: Addr<AutoTxActor>,
     log: Addr<LogWriterActor>,
     arbiters: Vec<Arbiter>,
 }
@@ -44,6 +52,8 @@ pub struct System {
 /// What the system leaves when it has stopped.
 pub struct Stopped {
     pub accounts: Vec<(UserName, Account)>,
+    pub unattended: Unattended,
+    pub orders: AutoTxStats,
     pub quotes: QuoteStats,
     pub log: LogSummary,
 }
@@ -102,6 +112,10 @@ impl System {
         let quotes =
             QuoteClient::new(managers.iter().map(|manager| manager.clone().recipient()).collect());
 
+        let (orders_clock, asks, far) = (clock.clone(), quotes.clone(), options.far_orders);
+        let autotx = places.start(move || AutoTxActor::new(orders_clock, asks, far));
+        let desk = OrderDesk::new(autotx.clone().recipient());
+
         let mut owned: Vec<Vec<(UserName, Account)>> = (0..workers).map(|_| Vec::new()).collect();
         for (user, account) in accounts {
             owned[Partition::of_user(user.as_str()).worker(workers)].push((user, account));
@@ -109,25 +123,40 @@ impl System {
         let mut shards = Vec::new();
         for accounts in owned {
             let (clock, log, quotes) = (clock.clone(), entry_log.clone(), quotes.clone());
-            let refresh = options.quote_refresh;
+            let (desk, news, refresh) =
+                (desk.clone(), options.news.clone().map(NewsTo::new), options.quote_refresh);
             let shard = places.start(move || {
-                ShardActor::new(clock, log, quotes, accounts).refresh_before(refresh)
+                ShardActor::new(clock, log, quotes, desk, accounts)
+                    .refresh_before(refresh)
+                    .tell_news(news)
             });
             for manager in &managers {
                 manager.send(Subscribe(shard.clone().recipient())).await?;
             }
             shards.push(shard);
         }
+        // Workers hear of a price before an order fires on it.
+        for manager in &managers {
+            manager.send(Subscribe(autotx.clone().recipient())).await?;
+        }
+        let workers = shards.iter().map(|shard| shard.clone().recipient()).collect();
+        autotx.send(ServeWorkers(FireQueue::new(workers))).await?;
         let queue =
             CommandQueue::new(shards.iter().map(|shard| shard.clone().recipient()).collect());
-        Ok(System { queue, shards, managers, log, arbiters: places.arbiters })
+        Ok(System { queue, shards, managers, autotx, log, arbiters: places.arbiters })
     }
 
-    /// Stops the services in order: workers, quote manager, log. No command may be on its way.
+    /// Stops the services in order: AutoTX, workers, quote manager, log. No command may be on its
+    /// way.
     pub async fn stop(self) -> anyhow::Result<Stopped> {
+        let orders = self.autotx.send(StopFiring).await?;
         let mut accounts = Vec::new();
+        let mut unattended = Unattended::default();
         for shard in &self.shards {
-            accounts.extend(shard.send(TakeAccounts).await?);
+            let retired = shard.send(TakeAccounts).await?;
+            accounts.extend(retired.accounts);
+            unattended.fired += retired.unattended.fired;
+            unattended.expired += retired.unattended.expired;
         }
         let mut quotes = QuoteStats::default();
         for manager in &self.managers {
@@ -139,7 +168,7 @@ impl System {
             // A thread that panicked has told so itself.
             let _ = arbiter.join();
         }
-        Ok(Stopped { accounts, quotes, log })
+        Ok(Stopped { accounts, unattended, orders, quotes, log })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a worker keeps its accounts: a slot for each user, found by name.
 
-use bus::{Moment, ReplyTo};
+use bus::{Firing, Moment, ReplyTo};
 use domain::trading::{Account, Command, UserName};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -21,24 +21,29 @@ pub struct Slot {
     pub timer_set: bool,
 }
 
-/// Commands that wait, the first of them for a quote and the others for the first.
+/// What waits: a command for a quote, and everything behind it for that command.
 #[derive(Debug)]
 pub struct Parked {
     /// When the first was taken up.
     pub since: Moment,
-    /// The commands, in order.
+    /// What waits, in order.
     pub queue: VecDeque<Waiting>,
 }
 
-/// A command that was received and not yet decided.
+/// What was received and not yet decided.
 #[derive(Debug)]
-pub struct Waiting {
-    /// The command.
-    pub command: Command,
-    /// When it was received.
-    pub received: Moment,
-    /// Where its reply goes.
-    pub reply_to: ReplyTo,
+pub enum Waiting {
+    /// A command.
+    Command {
+        /// The command.
+        command: Command,
+        /// When it was received.
+        received: Moment,
+        /// Where its reply goes.
+        reply_to: ReplyTo,
+    },
+    /// An order that a price has met.
+    Firing(Firing),
 }
 
 /// The slots of one worker.

@@ -1,13 +1,17 @@
-//! One worker's accounts and what happens to them: commands, quotes and the passing of time go
-//! in, entries, replies and questions for prices come out. Synchronous, without IO: the
+//! One worker's accounts and what happens to them: commands, quotes, firings and the passing of
+//! time go in, entries, replies, questions for prices and news of orders come out. Synchronous, without IO: the
 //! [`ShardActor`](crate::ShardActor) around it does the waiting.
 
 use crate::accounts::{Accounts, Parked, SlotId, Waiting};
+use crate::armed_orders;
 use crate::prices::{Found, Prices};
-use bus::{Clock, CommandBatch, Entries, Moment, QuoteAsk, QuoteResult, Reply, ReplyTo};
+use bus::{
+    AccountEvent, AccountNews, Clock, CommandBatch, Entries, Firing, Moment, OrderChange, QuoteAsk,
+    QuoteResult, Reply, ReplyTo,
+};
 use domain::trading::command::{Action, Verb};
-use domain::trading::entry::{self, CommandDecided, PendingExpired};
-use domain::trading::verbs::{self, Stamp, expiry};
+use domain::trading::entry::{self, CommandDecided, OrderFilled, PendingExpired};
+use domain::trading::verbs::{self, Stamp, expiry, orders};
 use domain::trading::{Accepted, Account, Command, Entry, Outcome, Reject, Stock, UserName};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -23,6 +27,20 @@ pub struct Output {
     pub replies: Vec<(ReplyTo, Vec<Reply>)>,
     /// Prices to be asked for.
     pub asks: Vec<QuoteAsk>,
+    /// What has become of armed orders, in order.
+    pub orders: Vec<OrderChange>,
+    /// What accounts did by themselves, where that is [wanted](Engine::tell_news), to be told when
+    /// the entries are durable. Numbered as the replies are.
+    pub news: Vec<AccountNews>,
+}
+
+/// What accounts did by themselves so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unattended {
+    /// Armed orders that fired on a later price.
+    pub fired: u64,
+    /// Pending buys and sells that expired.
+    pub expired: u64,
 }
 
 /// The accounts of one worker and the rules that run on them.
@@ -32,6 +50,8 @@ pub struct Engine {
     prices: Prices,
     /// When the oldest pending of an account runs out (Unix milliseconds): one timer an account.
     timers: BinaryHeap<Reverse<(u64, SlotId)>>,
+    tells_news: bool,
+    unattended: Unattended,
     output: Output,
 }
 
@@ -59,28 +79,50 @@ struct Asked<'a> {
     reply_to: &'a ReplyTo,
 }
 
+impl Output {
+    /// Logs what an account did by itself, and keeps `news` of it back until the log has it.
+    fn unattended(&mut self, entry: &Entry, news: Option<AccountEvent>, quoted: Option<Moment>) {
+        let number = u64::from(self.entries.count());
+        self.entries.push(entry);
+        self.news.extend(news.map(|event| AccountNews { entry: number, quoted, event }));
+    }
+}
+
 impl Asked<'_> {
     fn wait(self) -> Waiting {
         let Asked { command, received, reply_to } = self;
-        Waiting { command, received, reply_to: reply_to.clone() }
+        Waiting::Command { command, received, reply_to: reply_to.clone() }
     }
 }
 
 impl Engine {
-    /// An engine that owns `accounts`.
+    /// An engine that owns `accounts`. Their armed orders are the first news.
     pub fn new(clock: Clock, accounts: impl IntoIterator<Item = (UserName, Account)>) -> Engine {
         let mut engine = Engine {
             clock,
             accounts: Accounts::default(),
             prices: Prices::default(),
             timers: BinaryHeap::new(),
+            tells_news: false,
+            unattended: Unattended::default(),
             output: Output::default(),
         };
         for (user, account) in accounts {
+            armed_orders::all(&user, &account, &mut engine.output.orders);
             let id = engine.accounts.insert(user, account);
             engine.set_timer(id);
         }
         engine
+    }
+
+    /// From now on what accounts do by themselves is told.
+    pub fn tell_news(&mut self) {
+        self.tells_news = true;
+    }
+
+    /// What accounts did by themselves so far.
+    pub fn unattended(&self) -> Unattended {
+        self.unattended
     }
 
     /// From now on a price that is used in the last `before` of its life is asked for again.
@@ -126,6 +168,18 @@ impl Engine {
             };
             for id in self.prices.take_waiting(stock) {
                 self.resume(id, priced);
+            }
+        }
+    }
+
+    /// Fires orders that a price has met, each in its turn among its user's commands.
+    pub fn fire(&mut self, firings: Vec<Firing>) {
+        let now = self.clock.now();
+        for firing in firings {
+            let Some(id) = self.accounts.find(&firing.user) else { continue };
+            match &mut self.accounts.slot(id).parked {
+                Some(parked) => parked.queue.push_back(Waiting::Firing(firing)),
+                None => self.fire_one(id, &firing, now),
             }
         }
     }
@@ -227,7 +281,13 @@ impl Engine {
         let mut now = self.clock.now();
         let mut since = parked.since;
         while let Some(waiting) = parked.queue.pop_front() {
-            let Waiting { command, received, reply_to } = waiting;
+            let (command, received, reply_to) = match waiting {
+                Waiting::Command { command, received, reply_to } => (command, received, reply_to),
+                Waiting::Firing(firing) => {
+                    self.fire_one(id, &firing, now);
+                    continue;
+                }
+            };
             let asked = Asked { command, received, reply_to: &reply_to };
             let (step, after) = self.step(id, asked, since, now, priced);
             if step == Step::Parked {
@@ -285,8 +345,16 @@ impl Engine {
             return (Step::Decided, self.decide_unowned(asked, now));
         };
         let stamp = Stamp { transaction, now_ms };
-        let account = &mut self.accounts.slot(id).account;
+        let slot = self.accounts.slot(id);
+        let account = &mut slot.account;
+        let order = verb.order();
+        let before = order.and_then(|(side, stock)| armed_orders::key(account, side, stock));
         let outcome = entry::decide(account, stamp, verb, found.map(|found| found.used.price));
+        if let Some((side, stock)) = order {
+            let compared = found.map(|found| now.minus(found.age));
+            let after = armed_orders::one(&slot.user, account, side, stock, compared);
+            armed_orders::change(before, after, &mut self.output.orders);
+        }
         let summary = matches!(outcome, Outcome::Accepted(Accepted::Summarised))
             .then(|| Box::new(account.clone()));
         let after = self.conclude_priced(asked, outcome, found, summary, since, now_ms);
@@ -333,7 +401,7 @@ impl Engine {
     fn expire_account(&mut self, id: SlotId, now_ms: u64) {
         let slot = self.accounts.slot(id);
         while let Some((side, pending)) = expiry::expire_next(&mut slot.account, now_ms) {
-            self.output.entries.push(&Entry::Expired(PendingExpired {
+            let expired = PendingExpired {
                 transaction: pending.opened_by,
                 user: slot.user.clone(),
                 expired_ms: now_ms,
@@ -341,8 +409,41 @@ impl Engine {
                 stock: pending.stock,
                 shares: pending.shares,
                 cash: pending.cash,
-            }));
+            };
+            self.unattended.expired += 1;
+            let news = self.tells_news.then(|| AccountEvent::Expired(expired.clone()));
+            self.output.unattended(&Entry::Expired(expired), news, None);
         }
+    }
+
+    /// Fires an order if it still stands as it was when the price met it. One that stands and did
+    /// not fire after all is told of again.
+    fn fire_one(&mut self, id: SlotId, firing: &Firing, now: Moment) {
+        let Firing { side, armed_by, quote, .. } = firing;
+        let now_ms = self.clock.unix_ms(now);
+        self.expire_account(id, now_ms);
+        let slot = self.accounts.slot(id);
+        let stock = quote.stock;
+        let stands = orders::armed(&slot.account, *side, stock)
+            .is_some_and(|(_, by)| by.transaction == *armed_by);
+        if !stands {
+            return;
+        }
+        // A price that ran out while the account was parked counts as none.
+        let fresh = quote.is_fresh(now);
+        let fired = fresh.then(|| entry::fire(&mut slot.account, *side, stock, quote.price));
+        let Some((transaction, name, fill)) = fired.flatten() else {
+            let compared = fresh.then_some(quote.sent);
+            let order = armed_orders::one(&slot.user, &slot.account, *side, stock, compared);
+            self.output.orders.extend(order.map(OrderChange::Armed));
+            return;
+        };
+        let user = slot.user.clone();
+        let filled =
+            OrderFilled { transaction, name, user, filled_ms: now_ms, side: *side, stock, fill };
+        self.unattended.fired += 1;
+        let news = self.tells_news.then(|| AccountEvent::Filled(filled.clone()));
+        self.output.unattended(&Entry::Filled(filled), news, Some(quote.sent));
     }
 
     fn conclude(

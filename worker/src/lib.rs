@@ -2,6 +2,7 @@
 //!
 //! * [`engine`]: the accounts of one worker and what happens to them; no runtime, no IO.
 //! * [`accounts`]: where accounts are kept.
+//! * [`armed_orders`]: what the AutoTX manager is told of an account.
 //! * [`prices`]: which prices are known, and who waits for the others.
 //! * [`shard`]: the actor around an engine: its mailbox, its timers, the way to the log.
 //! * [`recovery`]: accounts folded from the entries of a log.
@@ -10,11 +11,12 @@
 //! durability come through `bus`.
 
 pub mod accounts;
+pub mod armed_orders;
 pub mod engine;
 pub mod prices;
 pub mod recovery;
 pub mod shard;
 
-pub use engine::Engine;
+pub use engine::{Engine, Unattended};
 pub use recovery::{Ledger, ParallelFold};
 pub use shard::{MAX_APPENDS, ShardActor};

@@ -2,11 +2,16 @@
 //! log, and replies leave when the log says that they are durable.
 
 use crate::Engine;
-use crate::engine::Output;
+use crate::engine::{Output, Unattended};
 use crate::prices::ASK_AGAIN;
 use actix::prelude::*;
-use bus::{Clock, CommandBatch, EntryLog, Moment, QuoteClient, QuoteNews};
+use bus::{
+    Clock, CommandBatch, EntryLog, FireOrders, Moment, NewsTo, OrderChange, OrderDesk, QuoteClient,
+    QuoteNews,
+};
 use domain::trading::{Account, UserName};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,21 +24,37 @@ pub const MAILBOX: usize = 64;
 /// batches gather; beyond this the worker waits.
 pub const MAX_APPENDS: usize = 256;
 
+/// News of orders that may be on its way to the AutoTX manager at once; beyond this the worker
+/// waits.
+const MAX_ORDER_NEWS: usize = 64;
+
 /// One worker.
 pub struct ShardActor {
     engine: Engine,
     clock: Clock,
     log: EntryLog,
     quotes: QuoteClient,
+    orders: OrderDesk,
+    listener: Option<Rc<RefCell<NewsTo>>>,
     appends: Arc<Semaphore>,
+    order_news: Arc<Semaphore>,
     wakes_at_ms: Option<u64>,
     asks_again: bool,
 }
 
 /// Takes all open accounts away, in no order, from a worker that has nothing left to do.
 #[derive(Message)]
-#[rtype(result = "Vec<(UserName, Account)>")]
+#[rtype(result = "Retired")]
 pub struct TakeAccounts;
+
+/// What a worker leaves.
+#[derive(Debug)]
+pub struct Retired {
+    /// Its open accounts, in no order.
+    pub accounts: Vec<(UserName, Account)>,
+    /// What they did by themselves.
+    pub unattended: Unattended,
+}
 
 impl ShardActor {
     /// A worker that owns `accounts`.
@@ -41,6 +62,7 @@ impl ShardActor {
         clock: Clock,
         log: EntryLog,
         quotes: QuoteClient,
+        orders: OrderDesk,
         accounts: Vec<(UserName, Account)>,
     ) -> ShardActor {
         let engine = Engine::new(clock.clone(), accounts);
@@ -49,7 +71,10 @@ impl ShardActor {
             clock,
             log,
             quotes,
+            orders,
+            listener: None,
             appends: Arc::new(Semaphore::new(MAX_APPENDS)),
+            order_news: Arc::new(Semaphore::new(MAX_ORDER_NEWS)),
             wakes_at_ms: None,
             asks_again: false,
         }
@@ -61,17 +86,32 @@ impl ShardActor {
         self
     }
 
+    /// From now on `listener` is told what accounts do by themselves.
+    pub fn tell_news(mut self, listener: Option<NewsTo>) -> ShardActor {
+        if let Some(listener) = listener {
+            self.engine.tell_news();
+            self.listener = Some(Rc::new(RefCell::new(listener)));
+        }
+        self
+    }
+
     /// Sends on what came out of the engine. What waits for an answer waits in a task of its own:
     /// futures that an actor holds are all polled whenever one of them is ready.
     fn flush(&mut self, ctx: &mut Context<Self>) {
-        let Output { entries, replies, asks } = self.engine.take_output();
+        let Output { entries, replies, asks, orders, mut news } = self.engine.take_output();
+        self.tell_orders(orders, ctx);
         if !asks.is_empty() {
             actix::spawn(self.quotes.ask(asks, ctx.address().recipient()));
         }
         if !entries.is_empty() {
             let append = self.log.append(entries);
+            let listener = self.listener.clone().filter(|_| !news.is_empty());
             let release = |permit: OwnedSemaphorePermit| async move {
                 let durable = append.await;
+                if let (Some(listener), Ok(durable)) = (listener, &durable) {
+                    news.iter_mut().for_each(|news| news.entry += durable.first);
+                    listener.borrow_mut().send(news);
+                }
                 for (client, mut batch) in replies {
                     client.send(durable.clone().map(|durable| {
                         batch.iter_mut().for_each(|reply| reply.entry += durable.first);
@@ -80,23 +120,22 @@ impl ShardActor {
                 }
                 drop(permit);
             };
-            match self.appends.clone().try_acquire_owned() {
-                Ok(permit) => {
-                    actix::spawn(release(permit));
-                }
-                Err(_) => {
-                    let free = self.appends.clone().acquire_owned().into_actor(self);
-                    ctx.wait(free.map(|permit, _, _| {
-                        // The semaphore is never closed.
-                        if let Ok(permit) = permit {
-                            actix::spawn(release(permit));
-                        }
-                    }));
-                }
-            }
+            spawn_with(&self.appends, release, self, ctx);
         }
         self.set_alarm(ctx);
         self.ask_again_later(ctx);
+    }
+
+    fn tell_orders(&mut self, orders: Vec<OrderChange>, ctx: &mut Context<Self>) {
+        if orders.is_empty() {
+            return;
+        }
+        let told = self.orders.tell(orders);
+        let tell = |permit: OwnedSemaphorePermit| async move {
+            told.await;
+            drop(permit);
+        };
+        spawn_with(&self.order_news, tell, self, ctx);
     }
 
     /// While an account waits for a price, looks now and then whether to ask once more.
@@ -133,12 +172,37 @@ impl ShardActor {
     }
 }
 
+/// Runs a task that holds a permit of `bound` as long as it wants. Where none is left the worker
+/// takes up nothing else until there is.
+fn spawn_with<F: Future<Output = ()> + 'static>(
+    bound: &Arc<Semaphore>,
+    task: impl FnOnce(OwnedSemaphorePermit) -> F + 'static,
+    worker: &ShardActor,
+    ctx: &mut Context<ShardActor>,
+) {
+    match bound.clone().try_acquire_owned() {
+        Ok(permit) => {
+            actix::spawn(task(permit));
+        }
+        Err(_) => {
+            let free = bound.clone().acquire_owned().into_actor(worker);
+            ctx.wait(free.map(|permit, _, _| {
+                // The semaphore is never closed.
+                if let Ok(permit) = permit {
+                    actix::spawn(task(permit));
+                }
+            }));
+        }
+    }
+}
+
 impl Actor for ShardActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        self.set_alarm(ctx);
+        // The orders that were armed before the last stop.
+        self.flush(ctx);
     }
 }
 
@@ -160,10 +224,20 @@ impl Handler<QuoteNews> for ShardActor {
     }
 }
 
+impl Handler<FireOrders> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, FireOrders(firings): FireOrders, ctx: &mut Self::Context) {
+        self.engine.fire(firings);
+        self.flush(ctx);
+    }
+}
+
 impl Handler<TakeAccounts> for ShardActor {
     type Result = MessageResult<TakeAccounts>;
 
     fn handle(&mut self, _: TakeAccounts, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.engine.take_accounts())
+        let accounts = self.engine.take_accounts();
+        MessageResult(Retired { accounts, unattended: self.engine.unattended() })
     }
 }

@@ -8,8 +8,9 @@
 
 use actix::prelude::*;
 use bus::{
-    Append, AskQuotes, Clock, CommandBatch, CommandQueue, Durable, Entries, EntryLog, FreshQuote,
-    LogHalted, QuoteClient, QuoteNews, QuoteResult, Reply, ReplyTo,
+    AccountEvent, Append, AskQuotes, Clock, CommandBatch, CommandQueue, Durable, Entries, EntryLog,
+    FireQueue, Firing, FreshQuote, LogHalted, NewsBatch, NewsTo, OrderChange, OrderDesk, OrderNews,
+    QuoteClient, QuoteNews, QuoteResult, Reply, ReplyTo,
 };
 use domain::trading::parse::parse_action;
 use domain::trading::{Command, CommandName, Entry, Price, TransactionNum, codec};
@@ -110,6 +111,22 @@ impl Handler<AskQuotes> for TwoDollars {
     }
 }
 
+/// Keeps the news of orders.
+#[derive(Clone, Default)]
+struct Orders(Arc<Mutex<Vec<OrderChange>>>);
+
+impl Actor for Orders {
+    type Context = Context<Self>;
+}
+
+impl Handler<OrderNews> for Orders {
+    type Result = ();
+
+    fn handle(&mut self, OrderNews(changes): OrderNews, _: &mut Self::Context) {
+        self.0.lock().unwrap().extend(changes);
+    }
+}
+
 type Replies = Result<Vec<Reply>, LogHalted>;
 
 struct Shard {
@@ -119,21 +136,40 @@ struct Shard {
     commands: u64,
     client: ReplyTo,
     replies: Receiver<Replies>,
+    orders: Orders,
+    news: Receiver<NewsBatch>,
+    fire: FireQueue,
 }
 
 impl Shard {
     fn start() -> Shard {
         let clock = Clock::virtual_at(Clock::VIRTUAL_START_UNIX_MS);
         let log = HeldLog::default();
+        let orders = Orders::default();
+        let (listener, news) = mpsc::channel(100);
         let shard = ShardActor::new(
             clock.clone(),
             EntryLog::new(log.clone().start().recipient()),
             QuoteClient::new(vec![TwoDollars(clock.clone()).start().recipient()]),
+            OrderDesk::new(orders.clone().start().recipient()),
             Vec::new(),
-        );
-        let queue = CommandQueue::new(vec![shard.start().recipient()]);
+        )
+        .tell_news(Some(NewsTo::new(listener)));
+        let shard = shard.start();
+        let queue = CommandQueue::new(vec![shard.clone().recipient()]);
+        let fire = FireQueue::new(vec![shard.recipient()]);
         let (client, replies) = mpsc::channel(10_000);
-        Shard { queue, clock, log, commands: 0, client: ReplyTo::new(client), replies }
+        Shard {
+            queue,
+            clock,
+            log,
+            commands: 0,
+            client: ReplyTo::new(client),
+            replies,
+            orders,
+            news,
+            fire,
+        }
     }
 
     /// Sends a batch without waiting for the worker to take it up.
@@ -237,5 +273,31 @@ fn a_log_that_does_not_keep_up_is_waited_for_and_nothing_is_lost() {
                 (entry, entry)
             );
         }
+    });
+}
+
+#[test]
+fn a_user_hears_of_a_firing_when_it_is_durable_and_not_before() {
+    with_time_paused(async {
+        let mut shard = Shard::start();
+        shard.send(&["ADD,a,5.00", "SET_BUY_AMOUNT,a,S,4.00", "SET_BUY_TRIGGER,a,S,1.50"]).await;
+        sleep(Duration::from_millis(1)).await;
+        let told = shard.orders.0.lock().unwrap().clone();
+        let [OrderChange::Armed(order)] = &told[..] else { panic!("{told:?}") };
+        let price = Price::from_cents(150).unwrap();
+        let sent = shard.clock.now();
+        let asked_by = TransactionNum(3);
+        let quote = FreshQuote { stock: order.stock, price, sent, asked_by };
+        let armed_by = order.armed_by.transaction;
+        let firing = Firing { user: order.user.clone(), side: order.side, armed_by, quote };
+        shard.fire.send(0, vec![firing.clone(), firing]).await;
+        sleep(Duration::from_secs(1)).await;
+        assert!(shard.news.try_recv().is_err(), "nobody knows yet");
+        shard.log.make_durable(false);
+        let NewsBatch { missed, news } = shard.news.recv().await.unwrap();
+        assert_eq!((missed, news.len()), (0, 1), "twice told, once fired");
+        assert_eq!((news[0].entry, news[0].quoted), (4, Some(sent)));
+        let AccountEvent::Filled(filled) = &news[0].event else { panic!("{news:?}") };
+        assert_eq!(filled.fill.cash.to_string(), "1.00");
     });
 }

@@ -1,16 +1,22 @@
-//! Plays workload files: reads commands and sends them to the workers as fast as they take them,
-//! never more than a window ahead of the replies.
+//! Plays workload files: reads commands and sends them to the workers as fast as they take them or
+//! at a [rate](Player::at_rate), never more than a window ahead of the replies.
 
 use crate::input::{Input, InputError, Line, Next};
 use crate::line::parse_line;
 use crate::played::Played;
 use crate::scoreboard::Scoreboard;
-use bus::{Clock, CommandBatch, CommandQueue, LogHalted, Partition, QueueClosed, Reply, ReplyTo};
+use bus::{
+    Clock, CommandBatch, CommandQueue, LogHalted, Moment, Partition, QueueClosed, Reply, ReplyTo,
+};
 use domain::trading::{Action, Command, TransactionNum};
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::pin::Pin;
+use std::time::Duration;
 use thiserror::Error;
+use tokio::select;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 /// Commands in a batch: one message costs a worker about as much as ten commands.
 const BATCH: usize = 512;
@@ -22,6 +28,10 @@ pub const WINDOW: usize = 64 << 10;
 /// Batches that a worker may have before it; fewer than its mailbox holds, so that none waits to
 /// get in and is overtaken.
 const BATCHES_AHEAD: usize = 32;
+
+/// How long a player that waits for the next command's time waits before it asks whether it is to
+/// stop.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Why a run ended before its end.
 #[derive(Debug, Error)]
@@ -73,11 +83,27 @@ pub struct Player<'a, A> {
     scoreboard: Scoreboard,
     tally: Tally,
     next: u64,
+    pace: Option<Pace>,
     batches: Vec<CommandBatch>,
     ahead: Vec<VecDeque<Sent>>,
     in_flight: usize,
     reply_to: ReplyTo,
     replies: mpsc::Receiver<Result<Vec<Reply>, LogHalted>>,
+}
+
+/// When which command is due.
+struct Pace {
+    begun: Moment,
+    commands: u64,
+    per_second: NonZeroU32,
+}
+
+impl Pace {
+    /// When the next command is due.
+    fn due(&self) -> Moment {
+        let nanos = u128::from(self.commands) * 1_000_000_000 / u128::from(self.per_second.get());
+        self.begun.plus(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
 }
 
 type Sent = Pin<Box<dyn Future<Output = Result<(), QueueClosed>>>>;
@@ -105,11 +131,20 @@ impl<'a, A: Audience> Player<'a, A> {
             scoreboard: Scoreboard::new(now),
             tally: Tally::default(),
             next: 1,
+            pace: None,
             in_flight: 0,
             reply_to,
             replies,
             clock,
         }
+    }
+
+    /// Commands count as received at this rate from now on. One that cannot be sent in time counts
+    /// as received when it was due all the same: that it was late is part of how long it took.
+    pub fn at_rate(mut self, per_second: Option<NonZeroU32>) -> Player<'a, A> {
+        let begun = self.clock.now();
+        self.pace = per_second.map(|per_second| Pace { begun, commands: 0, per_second });
+        self
     }
 
     /// Plays one file, or as much of it as the audience wants. Commands are numbered on from the
@@ -175,6 +210,7 @@ impl<'a, A: Audience> Player<'a, A> {
             // Everything before a global DUMPLOG belongs into it, nothing behind it does.
             self.settle().await?;
         }
+        let received = self.await_turn().await?;
         while self.in_flight >= WINDOW {
             self.send_all().await?;
             self.await_replies().await?;
@@ -182,7 +218,7 @@ impl<'a, A: Audience> Player<'a, A> {
         let worker = Partition::of(&action).worker(self.batches.len());
         let batch = &mut self.batches[worker];
         if batch.commands.is_empty() {
-            batch.received = self.clock.now();
+            batch.received = received.unwrap_or_else(|| self.clock.now());
         }
         batch.commands.push(Command {
             transaction: TransactionNum(transaction),
@@ -198,6 +234,32 @@ impl<'a, A: Audience> Player<'a, A> {
             self.settle().await?;
         }
         Ok(())
+    }
+
+    /// Waits until the next command is due, at a rate; returns when that was.
+    async fn await_turn(&mut self) -> Result<Option<Moment>, PlayError> {
+        let Some(pace) = &mut self.pace else { return Ok(None) };
+        let due = pace.due();
+        pace.commands += 1;
+        if due > self.clock.now() {
+            // What was due before is on its way while this waits.
+            self.send_all().await?;
+        }
+        while !self.audience.wants_to_stop() {
+            let wait = due.since(self.clock.now());
+            if wait.is_zero() {
+                break;
+            }
+            select! {
+                replies = self.replies.recv() => {
+                    // The player holds a sender itself, so the channel never closes.
+                    let Some(replies) = replies else { return Err(QueueClosed.into()) };
+                    self.count(&replies?);
+                }
+                () = sleep(wait.min(LONGEST_WAIT)) => {}
+            }
+        }
+        Ok(Some(due))
     }
 
     async fn send_all(&mut self) -> Result<(), PlayError> {

@@ -190,6 +190,8 @@ async fn play(
             ..ClientOptions::default()
         },
         quote_cache: options.quote_cache.clone(),
+        far_orders: options.far_orders,
+        news: None,
         seed: options.seed,
     };
     let mut console = Console::new(options, &inputs, out, stop.clone())?;
@@ -206,7 +208,8 @@ async fn play(
     stop.listen(console.bar());
 
     let started_at_ms = clock.unix_ms(clock.now());
-    let mut player = Player::new(system.queue.clone(), clock.clone(), &played, &mut console);
+    let mut player = Player::new(system.queue.clone(), clock.clone(), &played, &mut console)
+        .at_rate(options.rate);
     let mut outcome = Ok(());
     for input in inputs {
         outcome = player.play(input).await;
@@ -287,6 +290,10 @@ fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode
         quote_requests: stopped.quotes.requests,
         quote_abandoned: stopped.quotes.abandoned,
         quote_shared_hits: stopped.quotes.shared_hits,
+        orders_fired: stopped.unattended.fired,
+        orders_armed: stopped.orders.armed,
+        orders_asked: stopped.orders.asks,
+        pending_expired: stopped.unattended.expired,
         log: LogFacts {
             entries: log.last,
             bytes: out.log_bytes()?,

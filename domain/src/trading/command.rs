@@ -1,5 +1,6 @@
 //! Commands: what users ask for.
 
+use super::verbs::expiry::Side;
 use super::{Amount, DumpFile, Stock, TransactionNum, UserName};
 use std::fmt;
 
@@ -222,6 +223,19 @@ impl fmt::Display for CommandName {
 }
 
 impl Verb {
+    /// The order that it sets, arms or cancels.
+    pub const fn order(&self) -> Option<(Side, Stock)> {
+        match self {
+            Verb::SetBuyAmount(stock, _)
+            | Verb::SetBuyTrigger(stock, _)
+            | Verb::CancelSetBuy(stock) => Some((Side::Buy, *stock)),
+            Verb::SetSellAmount(stock, _)
+            | Verb::SetSellTrigger(stock, _)
+            | Verb::CancelSetSell(stock) => Some((Side::Sell, *stock)),
+            _ => None,
+        }
+    }
+
     /// The command's name.
     pub const fn name(&self) -> CommandName {
         match self {

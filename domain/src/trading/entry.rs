@@ -245,11 +245,7 @@ pub fn fire(
     stock: Stock,
     price: Price,
 ) -> Option<(TransactionNum, CommandName, super::Fill)> {
-    let trigger = match side {
-        Side::Buy => super::account::find(&account.buy_orders, stock)?.trigger,
-        Side::Sell => super::account::find(&account.sell_orders, stock)?.trigger,
-    };
-    let (_, by) = trigger?;
+    let (_, by) = orders::armed(account, side, stock)?;
     let fill = match side {
         Side::Buy => orders::fill_buy(account, stock, price)?,
         Side::Sell => orders::fill_sell(account, stock, price)?,

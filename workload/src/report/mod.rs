@@ -66,6 +66,14 @@ pub struct RunReport {
     pub quote_cache_hits: u64,
     /// Prices found in the cache that processes share.
     pub quote_shared_hits: u64,
+    /// Armed orders that fired on a later price.
+    pub orders_fired: u64,
+    /// Orders that are armed at the end.
+    pub orders_armed: u64,
+    /// Prices that were asked for because orders wait for them; among `quote_requests`.
+    pub orders_asked: u64,
+    /// Pending buys and sells that expired.
+    pub pending_expired: u64,
     /// Most memory the process held, in bytes; 0 if it is not known.
     pub peak_memory_bytes: u64,
 
@@ -209,6 +217,10 @@ mod tests {
   "quote_abandoned": 0,
   "quote_cache_hits": 1,
   "quote_shared_hits": 0,
+  "orders_fired": 0,
+  "orders_armed": 0,
+  "orders_asked": 0,
+  "pending_expired": 0,
   "peak_memory_bytes": 0,
   "latency": {
     "BUY": {

@@ -93,6 +93,23 @@ fn facts(text: &mut String, report: &RunReport, width: usize) {
             percent(share(report.quote_cache_hits, asked)),
         ),
     ));
+    if report.orders_fired > 0 || report.orders_armed > 0 {
+        rows.push((
+            "orders",
+            format!(
+                "{} fired later, {} still armed{}",
+                count(report.orders_fired, ","),
+                count(report.orders_armed, ","),
+                mention(report.orders_asked, "of the requests for them"),
+            ),
+        ));
+    }
+    if report.pending_expired > 0 {
+        rows.push((
+            "expired",
+            format!("{} of the pending buys and sells", count(report.pending_expired, ",")),
+        ));
+    }
     rows.push((
         "log",
         format!(

@@ -1,8 +1,26 @@
-//! What the order verbs share: how many shares a sell order reserves, and how an armed order
-//! fires.
+//! What the order verbs share: how many shares a sell order reserves, when an armed order fires,
+//! and how.
 
-use super::account::{find, put, take};
-use super::{Account, Amount, Fill, Price, Reject, SellOrder, Shares, Stock};
+use super::account::{ArmedBy, find, put, take};
+use super::expiry::Side;
+use super::{Account, Amount, Fill, Money, Price, Reject, SellOrder, Shares, Stock};
+
+/// An armed order's limit, the worst price at which it fires (a buy at this one and below, a sell
+/// at this one and above), and the command that left it armed. A buy whose reserve pays for no
+/// share at its trigger waits for the price that its reserve pays for.
+pub fn armed(account: &Account, side: Side, stock: Stock) -> Option<(Money, ArmedBy)> {
+    match side {
+        Side::Buy => {
+            let order = find(&account.buy_orders, stock)?;
+            let (trigger, by) = order.trigger?;
+            Some((trigger.money().min(order.amount.money()), by))
+        }
+        Side::Sell => {
+            let (trigger, by) = find(&account.sell_orders, stock)?.trigger?;
+            Some((trigger.money(), by))
+        }
+    }
+}
 
 /// Shares that a sell order of `stock` may reserve: the free ones and those it holds already.
 pub(super) fn shares_for_order(account: &Account, stock: Stock) -> Shares {
