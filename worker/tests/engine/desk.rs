@@ -5,10 +5,17 @@
 //! | `#3 BUY a accepted at 3.00` | the command of that number, its user, its outcome, the price it used |
 //! | `#3 BUY a accepted at 3.00 (cached)` | a price that another command had asked for |
 //! | `expired #2 of a` | a pending buy or sell was released |
+//! | `filled #3 of a: 2 at 1.50, cash 1.00` | the order that that command left armed fired |
 //! | `S for #3 BUY a` | a price is asked for |
+//! | `armed #3 of a: buy S at 1.50` | an order is told of to the AutoTX manager |
+//! | `gone #3: buy S at 1.50` | it is no longer armed as it was |
 
-use bus::{Clock, CommandBatch, FreshQuote, Moment, QuoteAsk, QuoteResult, Reply, ReplyTo};
+use bus::{
+    Clock, CommandBatch, Firing, FreshQuote, Moment, OrderChange, QuoteAsk, QuoteResult, Reply,
+    ReplyTo,
+};
 use domain::trading::parse::parse_action;
+use domain::trading::verbs::expiry::Side;
 use domain::trading::{
     Account, Action, Command, CommandName, Entry, Price, Stock, TransactionNum, UserName, codec,
 };
@@ -30,6 +37,9 @@ pub(crate) struct Desk {
     pub(crate) entries: Vec<Entry>,
 }
 
+/// The price of a stock, asked for at a moment.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str, pub(crate) &'a str, pub(crate) Moment);
+
 /// What came out of the engine in one go.
 #[derive(Debug)]
 pub(crate) struct Happened {
@@ -39,6 +49,8 @@ pub(crate) struct Happened {
     pub(crate) asks: Vec<String>,
     /// The questions as they are.
     pub(crate) quote_asks: Vec<QuoteAsk>,
+    /// The news of orders in words.
+    pub(crate) orders: Vec<String>,
     /// The replies, by client.
     pub(crate) replies: Vec<(ReplyTo, Vec<Reply>)>,
 }
@@ -130,6 +142,26 @@ impl Desk {
         self.take()
     }
 
+    /// The AutoTX manager says that a price has met the order that the command left armed.
+    pub(crate) fn fire(
+        &mut self,
+        user: &str,
+        side: Side,
+        armed_by: u64,
+        quote: Quoted,
+    ) -> Happened {
+        let Quoted(stock, price, sent) = quote;
+        let quote = FreshQuote {
+            stock: stock_of(stock),
+            price: Price::parse(price.as_bytes()).unwrap(),
+            sent,
+            asked_by: TransactionNum(armed_by),
+        };
+        let armed_by = TransactionNum(armed_by);
+        self.engine.fire(vec![Firing { user: user_of(user), side, armed_by, quote }]);
+        self.take()
+    }
+
     /// The timer looks.
     pub(crate) fn expire(&mut self) -> Happened {
         self.engine.expire();
@@ -187,6 +219,7 @@ impl Desk {
             log: entries.iter().map(in_words).collect(),
             asks: output.asks.iter().map(ask).collect(),
             quote_asks: output.asks,
+            orders: output.orders.iter().map(order_in_words).collect(),
             replies: output.replies,
         };
         self.entries.append(&mut entries);
@@ -212,7 +245,35 @@ fn in_words(entry: &Entry) -> String {
             format!("#{} {name} {user} {code}{price}", decided.command.transaction)
         }
         Entry::Expired(expired) => format!("expired #{} of {}", expired.transaction, expired.user),
+        Entry::Filled(filled) => {
+            let fill = filled.fill;
+            format!(
+                "filled #{} of {}: {} at {}, cash {}",
+                filled.transaction,
+                filled.user,
+                fill.shares.count(),
+                fill.price,
+                fill.cash
+            )
+        }
         other => panic!("an engine does not write {other:?}"),
+    }
+}
+
+fn order_in_words(change: &OrderChange) -> String {
+    let side = |side: Side| if side == Side::Buy { "buy" } else { "sell" };
+    match change {
+        OrderChange::Armed(order) => format!(
+            "armed #{} of {}: {} {} at {}",
+            order.armed_by.transaction,
+            order.user,
+            side(order.side),
+            order.stock,
+            order.limit
+        ),
+        OrderChange::Gone(key) => {
+            format!("gone #{}: {} {} at {}", key.armed_by, side(key.side), key.stock, key.limit)
+        }
     }
 }
 
