@@ -64,6 +64,7 @@ async fn live_through(seed: u64, clock: &Clock) -> u64 {
     }
     // Users fall silent; a price of every stock reaches everyone.
     world.deliver_all();
+    world.check_at_rest(&world.cache);
     tokio::time::advance(Duration::from_millis(1)).await;
     let last = world.last_prices();
     world.deliver_all();

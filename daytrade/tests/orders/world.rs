@@ -55,12 +55,14 @@ pub(crate) struct World {
     quotes: VecDeque<QuoteResult>,
     /// Questions that the market has not answered.
     asks: VecDeque<(QuoteAsk, bus::Moment)>,
-    cache: BTreeMap<Stock, FreshQuote>,
+    pub(crate) cache: BTreeMap<Stock, FreshQuote>,
     /// What stocks cost, in cents.
     market: BTreeMap<Stock, i64>,
     commands: u64,
     client: ReplyTo,
     models: BTreeMap<UserName, Model>,
+    /// The firings that were sent, by the command that had left the order armed.
+    sent: BTreeMap<TransactionNum, FreshQuote>,
     /// The commands whose orders fired.
     fired: BTreeSet<TransactionNum>,
     pub(crate) fired_later: u64,
@@ -93,6 +95,7 @@ impl World {
             commands: 0,
             client: ReplyTo::new(mpsc::channel(1).0),
             models: BTreeMap::new(),
+            sent: BTreeMap::new(),
             fired: BTreeSet::new(),
             fired_later: 0,
         };
@@ -115,6 +118,7 @@ impl World {
             market: std::mem::take(&mut self.market),
             cache: std::mem::take(&mut self.cache),
             models: std::mem::take(&mut self.models),
+            sent: std::mem::take(&mut self.sent),
             fired: std::mem::take(&mut self.fired),
             ..*self
         };
@@ -241,6 +245,7 @@ impl World {
         self.asks.extend(asks.into_iter().map(|ask| (ask, now)));
         for firing in self.autotx.take_firings() {
             let shard = Partition::of_user(firing.user.as_str()).worker(WORKERS);
+            self.sent.insert(firing.armed_by, firing.quote);
             self.shards[shard].firings.push_back(vec![firing]);
         }
     }
@@ -267,6 +272,9 @@ impl World {
                     Side::Sell => model.sell_order_sees(filled.stock, price),
                 };
                 assert!(fires, "{filled:?}");
+                let quote = self.sent.get(&filled.transaction).expect("nobody said so");
+                assert_eq!(quote.price, filled.fill.price);
+                assert!(quote.is_fresh(self.clock.now()), "{filled:?} by a price that ran out");
                 assert!(self.fired.insert(filled.transaction), "fired twice: {filled:?}");
                 self.fired_later += 1;
             }
