@@ -9,12 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use quote_manager::simulator::{DelayModel, Faults};
 use quote_manager::source::{Connect, StrategyKind};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
+use workload::player::Rate;
 
 /// A trading simulator: replays course workloads into a verified audit log.
 #[derive(Parser)]
@@ -132,10 +132,11 @@ pub struct ReplayOptions {
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
 
-    /// Play so many commands a second; as fast as they are taken if not given. A command that
+    /// Play so many commands a second, also fewer than one (`0.1`); as fast as they are taken if
+    /// not given. A command that
     /// cannot be sent in time counts as received when it was due
     #[arg(long, value_name = "N")]
-    pub rate: Option<NonZeroU32>,
+    pub rate: Option<Rate>,
 
     /// `real` time, or `virtual` time: one thread, waiting takes no time, and the same files and
     /// seed give the same log to the byte

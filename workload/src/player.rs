@@ -10,8 +10,9 @@ use bus::{
 };
 use domain::trading::{Action, Command, TransactionNum};
 use std::collections::VecDeque;
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::select;
@@ -91,17 +92,41 @@ pub struct Player<'a, A> {
     replies: mpsc::Receiver<Result<Vec<Reply>, LogHalted>>,
 }
 
+/// How many commands a second there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    millionths: NonZeroU64,
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Rate, &'static str> {
+        let expected = "a number from 0.000001 to 1000000000, with at most six decimals";
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || whole.len() > 10 || fraction.len() > 6 {
+            return Err(expected);
+        }
+        let whole: u64 = whole.parse().map_err(|_| expected)?;
+        let millionths: u64 = format!("{fraction:0<6}").parse().map_err(|_| expected)?;
+        let millionths = NonZeroU64::new(whole * 1_000_000 + millionths).ok_or(expected)?;
+        (millionths.get() <= 1_000_000_000_000_000).then_some(Rate { millionths }).ok_or(expected)
+    }
+}
+
 /// When which command is due.
 struct Pace {
     begun: Moment,
     commands: u64,
-    per_second: NonZeroU32,
+    rate: Rate,
 }
 
 impl Pace {
     /// When the next command is due.
     fn due(&self) -> Moment {
-        let nanos = u128::from(self.commands) * 1_000_000_000 / u128::from(self.per_second.get());
+        let millionths = u128::from(self.rate.millionths.get());
+        let nanos = u128::from(self.commands) * 1_000_000_000_000_000 / millionths;
         self.begun.plus(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 }
@@ -141,9 +166,9 @@ impl<'a, A: Audience> Player<'a, A> {
 
     /// Commands count as received at this rate from now on. One that cannot be sent in time counts
     /// as received when it was due all the same: that it was late is part of how long it took.
-    pub fn at_rate(mut self, per_second: Option<NonZeroU32>) -> Player<'a, A> {
+    pub fn at_rate(mut self, rate: Option<Rate>) -> Player<'a, A> {
         let begun = self.clock.now();
-        self.pace = per_second.map(|per_second| Pace { begun, commands: 0, per_second });
+        self.pace = rate.map(|rate| Pace { begun, commands: 0, rate });
         self
     }
 
@@ -310,5 +335,27 @@ impl<'a, A: Audience> Player<'a, A> {
         self.scoreboard.record(replies, self.clock.now());
         self.audience.replies(replies);
         self.audience.progress(self.tally.skipped + self.scoreboard.commands());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_plain_decimal() {
+        let due = |rate: &str, commands| {
+            let rate = rate.parse().unwrap();
+            Pace { begun: Moment::from_nanos(0), commands, rate }.due().nanos()
+        };
+        assert_eq!(due("1", 3), 3_000_000_000);
+        assert_eq!(due("0.05", 1), 20_000_000_000);
+        assert_eq!(due("3", 1), 333_333_333);
+        assert_eq!(due("1000000000", u64::MAX / 2), u64::MAX / 2);
+        for text in
+            ["", "0", "0.0", "-1", "1e3", "1.", ".5", "1.0000001", "1000000001", "9999999999"]
+        {
+            assert!(text.parse::<Rate>().is_err(), "{text:?}");
+        }
     }
 }

@@ -12,6 +12,10 @@ mod bad_input;
 mod disk_full;
 mod experiments;
 mod interrupt;
+// The slow reading of the rules that the rules themselves are tested against.
+#[path = "../../../domain/tests/invariants/model.rs"]
+mod model;
+mod orders;
 mod quote_server;
 mod replay_course;
 mod reports;
