@@ -2,6 +2,7 @@
 
 use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
+use crate::orders::OrdersOptions;
 use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;
 use bus::quotes::QUOTE_TTL;
@@ -47,6 +48,8 @@ pub enum Command {
     /// Look at the log of a run: find entries, tell a transaction, tell an account as it was
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// List the armed orders of a run by stock, with their distance to the price
+    Orders(OrdersOptions),
     /// Be a quote server like the course's: its protocol, its delays and its faults
     QuoteServer(QuoteServerOptions),
     /// Measure what quotes take and cost, and draw it

@@ -5,6 +5,7 @@ mod audit;
 mod cli;
 mod experiment;
 mod followers;
+mod orders;
 mod quote_server;
 mod replay;
 mod restore;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Replay(options) => replay::run(*options),
         Command::Verify(options) => verify::run(options),
         Command::Audit(command) => audit::run(command),
+        Command::Orders(options) => orders::run(&options),
         Command::QuoteServer(options) => quote_server::run(options),
         Command::Experiment(command) => experiment::run(command),
         Command::Workload(WorkloadCommand::Generate(options)) => workload_files::generate(options),

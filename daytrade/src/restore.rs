@@ -31,8 +31,25 @@ pub struct Restored {
     pub replayed: u64,
 }
 
-/// Reads the log in `folder` from its newest snapshot on.
+/// Reads the log in `folder` from its newest snapshot on, to be gone on with: what is torn at its
+/// end is cut off.
 pub fn restore(folder: &Path) -> Result<(Restored, LogEnd), LogError> {
+    let (restored, reader, stopped) = read(folder)?;
+    let end = find_end(&reader, stopped, folder)?;
+    if restored.replayed >= SNAPSHOT_EVERY {
+        restored.save(folder, &end)?;
+    }
+    Ok((restored, end))
+}
+
+/// Reads the log in `folder` up to its last whole batch, and changes nothing; also what ended the
+/// reading before the end of the files, a write that is under way for example.
+pub fn look(folder: &Path) -> Result<(Restored, Option<LogError>), LogError> {
+    let (restored, _, stopped) = read(folder)?;
+    Ok((restored, stopped.err()))
+}
+
+fn read(folder: &Path) -> Result<(Restored, LogReader, Result<(), LogError>), LogError> {
     let mut restored = Restored::default();
     let mut start = None;
     if let Some(found) = snapshot::load_newest(folder)? {
@@ -54,11 +71,7 @@ pub fn restore(folder: &Path) -> Result<(Restored, LogEnd), LogError> {
         // Entries that were durable once are gone: what is left of them is no torn tail.
         return Err(stopped.err().unwrap_or_else(|| shorter_than_snapshot(folder, &reader, after)));
     }
-    let end = find_end(&reader, stopped, folder)?;
-    if restored.replayed >= SNAPSHOT_EVERY {
-        restored.save(folder, &end)?;
-    }
-    Ok((restored, end))
+    Ok((restored, reader, stopped))
 }
 
 fn replay(

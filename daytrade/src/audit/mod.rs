@@ -9,7 +9,7 @@ mod search;
 mod show;
 mod stats;
 mod store;
-mod table;
+pub mod table;
 
 use crate::Failure;
 use crate::replay::folder::log_in;

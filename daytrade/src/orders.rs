@@ -1,0 +1,257 @@
+//! `daytrade orders`: the armed orders of a run, by stock, the next to fire first.
+
+use crate::Failure;
+use crate::audit::table::aligned;
+use crate::audit::{AnswerForm, Data};
+use crate::restore;
+use crate::terminal::{say, warn};
+use anyhow::anyhow;
+use audit_logger::query::filter::OutcomeIs;
+use audit_logger::query::scan::scan;
+use audit_logger::query::{Catalogue, Filter, Order};
+use clap::Args;
+use console::style;
+use domain::trading::verbs::expiry::Side;
+use domain::trading::{Account, Entry, Money, Price, Stock, UserName};
+use indicatif::HumanCount;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct OrdersOptions {
+    #[command(flatten)]
+    data: Data,
+
+    /// Only of this stock
+    #[arg(long, value_name = "S", value_parser = parse_stock)]
+    stock: Option<Stock>,
+
+    /// Only of this user
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+
+    /// The most orders of a stock that are shown, those next to fire first; 0: all of them
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    limit: usize,
+
+    /// A table, or JSON
+    #[arg(long, default_value = "table", value_name = "FORM")]
+    format: AnswerForm,
+}
+
+fn parse_stock(text: &str) -> Result<Stock, &'static str> {
+    Stock::parse(text.as_bytes()).ok_or("1 to 3 letters are a stock")
+}
+
+/// The armed orders of one stock.
+#[derive(Serialize)]
+struct StockOrders {
+    stock: String,
+    /// The last price in the log, in dollars, and how long before the end of the log it came.
+    price: Option<String>,
+    price_age_s: Option<f64>,
+    /// How many there are, also where fewer are shown.
+    armed: usize,
+    orders: Vec<ArmedOrder>,
+}
+
+#[derive(Clone, Serialize)]
+struct ArmedOrder {
+    side: &'static str,
+    user: String,
+    /// In dollars.
+    trigger: String,
+    amount: String,
+    /// Of a sell.
+    reserved_shares: Option<u64>,
+    /// How far the price has to go, in percent of it; 0 or less where it is there.
+    distance_percent: Option<f64>,
+    armed_by: u64,
+    #[serde(skip)]
+    distance_cents: i64,
+}
+
+pub fn run(options: &OrdersOptions) -> Result<ExitCode, Failure> {
+    if let Some(user) = &options.user
+        && UserName::parse(user.as_bytes()).is_none()
+    {
+        return Err(Failure::Usage(anyhow!(
+            "--user: 1 to 64 letters, digits and _ . @ - are a user name"
+        )));
+    }
+    let (folder, catalogue) = options.data.open(false)?;
+    let (restored, stopped) = restore::look(&folder)?;
+    // The catalogue has told of bytes at the end that are no whole batch. What else ends the
+    // reading is damage.
+    if let Some(damage) = stopped
+        && catalogue.tail().is_none()
+    {
+        return Err(damage.into());
+    }
+    let mut by_stock: BTreeMap<Stock, Vec<ArmedOrder>> = BTreeMap::new();
+    for (user, account) in restored.ledger.accounts() {
+        if options.user.as_deref().is_none_or(|only| only == user.as_str()) {
+            gather(user, account, options.stock, &mut by_stock);
+        }
+    }
+    let prices = last_prices(&catalogue, by_stock.keys().copied().collect())?;
+    let mut found = Vec::new();
+    for (stock, mut orders) in by_stock {
+        let price = prices.get(&stock).copied();
+        orders.iter_mut().for_each(|order| order.measure(price.map(|(price, _)| price)));
+        orders.sort_by_key(|order| (order.distance_cents, order.armed_by));
+        let armed = orders.len();
+        if options.limit > 0 {
+            orders.truncate(options.limit);
+        }
+        found.push(StockOrders {
+            stock: stock.to_string(),
+            price: price.map(|(price, _)| price.to_string()),
+            price_age_s: price.map(|(_, at)| restored.last_ms.saturating_sub(at) as f64 / 1e3),
+            armed,
+            orders,
+        });
+    }
+    match options.format {
+        AnswerForm::Json => say(serde_json::to_string_pretty(&found)?),
+        AnswerForm::Table if found.is_empty() => warn("no order is armed"),
+        AnswerForm::Table => say(told(&found).trim_end()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn gather(
+    user: &UserName,
+    account: &Account,
+    only: Option<Stock>,
+    by_stock: &mut BTreeMap<Stock, Vec<ArmedOrder>>,
+) {
+    let mut put = |stock: Stock, order: ArmedOrder| {
+        if only.is_none_or(|only| only == stock) {
+            by_stock.entry(stock).or_default().push(order);
+        }
+    };
+    let order = |side, trigger: Money, amount: Money, armed_by| ArmedOrder {
+        side: if side == Side::Buy { "buy" } else { "sell" },
+        user: user.to_string(),
+        trigger: trigger.to_string(),
+        amount: amount.to_string(),
+        reserved_shares: None,
+        distance_percent: None,
+        armed_by,
+        distance_cents: trigger.cents(),
+    };
+    for (stock, buy) in &account.buy_orders {
+        if let Some((trigger, by)) = buy.trigger {
+            let (trigger, amount) = (trigger.money(), buy.amount.money());
+            put(*stock, order(Side::Buy, trigger, amount, by.transaction.0));
+        }
+    }
+    for (stock, sell) in &account.sell_orders {
+        if let Some((trigger, by)) = sell.trigger {
+            let reserved_shares = Some(sell.reserved.count());
+            let (trigger, amount) = (trigger.money(), sell.amount.money());
+            let order = order(Side::Sell, trigger, amount, by.transaction.0);
+            put(*stock, ArmedOrder { reserved_shares, ..order });
+        }
+    }
+}
+
+impl ArmedOrder {
+    /// Works out how far the price has to go, from the trigger that `distance_cents` holds.
+    fn measure(&mut self, price: Option<Price>) {
+        let Some(price) = price else { return };
+        let trigger = self.distance_cents;
+        let to_go = match self.side {
+            "buy" => price.cents() - trigger,
+            _ => trigger - price.cents(),
+        };
+        self.distance_cents = to_go;
+        self.distance_percent = Some((to_go as f64 / price.cents() as f64 * 1e4).round() / 100.0);
+    }
+}
+
+/// The last price in the log of each of `stocks`, and when it came in Unix milliseconds.
+fn last_prices(
+    catalogue: &Catalogue,
+    mut stocks: BTreeSet<Stock>,
+) -> Result<HashMap<Stock, (Price, u64)>, audit_logger::LogError> {
+    let mut last = HashMap::new();
+    if stocks.is_empty() {
+        return Ok(last);
+    }
+    let filter = Filter { outcome: Some(OutcomeIs::Quote), ..Filter::default() };
+    scan(
+        catalogue,
+        &filter,
+        Order::NewestFirst,
+        usize::MAX,
+        |quotes: &mut Vec<(Stock, Price, u64)>, _, entry| {
+            if let Entry::Quote(quote) = entry {
+                quotes.push((quote.stock, quote.price, quote.received_ms));
+            }
+        },
+        |quotes| {
+            for (stock, price, at) in quotes {
+                if stocks.remove(&stock) {
+                    last.insert(stock, (price, at));
+                }
+            }
+            Ok::<_, audit_logger::LogError>(match stocks.is_empty() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
+        },
+    )?;
+    Ok(last)
+}
+
+fn told(found: &[StockOrders]) -> String {
+    let rows: Vec<_> = found.iter().flat_map(|stock| stock.orders.iter().map(row)).collect();
+    // Aligned together, so that what is compared stands in one column.
+    let table = aligned(&rows, &[2, 4, 5]);
+    let mut lines = table.lines();
+    let mut text = String::new();
+    let mut all = 0;
+    for stock in found {
+        all += stock.armed;
+        let price = match (&stock.price, stock.price_age_s) {
+            (Some(price), Some(age)) => format!("{price}, {age:.0} s old"),
+            _ => "no price yet".to_string(),
+        };
+        text.push_str(&format!("{}  {price}\n", style(&stock.stock).bold()));
+        for line in lines.by_ref().take(stock.orders.len()) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        if stock.armed > stock.orders.len() {
+            let more = (stock.armed - stock.orders.len()) as u64;
+            text.push_str(&format!("  and {} more\n", HumanCount(more)));
+        }
+        text.push('\n');
+    }
+    let plural = |count: usize, noun: &str| {
+        format!("{} {noun}{}", HumanCount(count as u64), if count == 1 { "" } else { "s" })
+    };
+    text.push_str(&format!("{} armed in {}\n", plural(all, "order"), plural(found.len(), "stock")));
+    text
+}
+
+fn row(order: &ArmedOrder) -> Vec<String> {
+    let distance = match order.distance_percent {
+        Some(percent) if percent <= 0.0 => "met".to_string(),
+        Some(percent) => format!("{percent:.2} %"),
+        None => String::new(),
+    };
+    let how = if order.side == "buy" { "at or below" } else { "at or above" };
+    let size = match order.reserved_shares {
+        Some(1) => "1 share".to_string(),
+        Some(shares) => format!("{} shares", HumanCount(shares)),
+        None => order.amount.clone(),
+    };
+    let by = format!("by #{}", order.armed_by);
+    let (side, trigger, user) = (order.side.to_string(), order.trigger.clone(), order.user.clone());
+    vec![String::new(), side, size, how.to_string(), trigger, distance, user, by]
+}
