@@ -45,6 +45,11 @@ pub struct ServeWorkers(pub FireQueue);
 #[rtype(result = "AutoTxStats")]
 pub struct StopFiring;
 
+/// Asks what the manager has and did.
+#[derive(Message)]
+#[rtype(result = "AutoTxStats")]
+pub struct AskOrders;
+
 /// A worker has taken up a message.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -160,6 +165,14 @@ impl Handler<TakenUp> for AutoTxActor {
 
     fn handle(&mut self, _: TakenUp, ctx: &mut Self::Context) {
         self.flush(ctx);
+    }
+}
+
+impl Handler<AskOrders> for AutoTxActor {
+    type Result = MessageResult<AskOrders>;
+
+    fn handle(&mut self, _: AskOrders, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.orders.stats())
     }
 }
 

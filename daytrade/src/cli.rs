@@ -172,7 +172,7 @@ pub struct ReplayOptions {
     pub server: String,
 }
 
-fn parse_far_orders(text: &str) -> Result<FarPolicy, String> {
+pub fn parse_far_orders(text: &str) -> Result<FarPolicy, String> {
     let expected = || "a percentage and 60 or more seconds, as in `20:300`".to_string();
     let (percent, seconds) = text.split_once(':').ok_or_else(expected)?;
     let percent: u32 = percent.parse().map_err(|_| expected())?;

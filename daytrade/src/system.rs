@@ -5,12 +5,14 @@ use actix::prelude::*;
 use anyhow::Context as _;
 use audit_logger::log::actor::{CloseLog, LogSummary};
 use audit_logger::log::{LogWriter, LogWriterActor};
-use autotx::actor::{ServeWorkers, StopFiring};
+use autotx::actor::{AskOrders, ServeWorkers, StopFiring};
 use autotx::{AutoTxActor, AutoTxStats, FarPolicy};
 use bus::{
-    Clock, CommandQueue, EntryLog, FireQueue, NewsBatch, NewsTo, OrderDesk, Partition, QuoteClient,
+    Clock, CommandQueue, Entries, EntryLog, FireQueue, FreshQuote, Moment, NewsBatch, NewsTo,
+    OrderDesk, Partition, QuoteClient, QuoteNews, QuoteResult,
 };
-use domain::trading::{Account, UserName};
+use domain::trading::entry::QuoteReceived;
+use domain::trading::{Account, Entry, UserName};
 use quote_manager::cache::RedisCache;
 use quote_manager::manager::{AskStats, Subscribe};
 use quote_manager::simulator::{DelayModel, Faults, Simulator, SimulatorConfig, listen};
@@ -45,6 +47,7 @@ pub struct System {
     shards: Vec<Addr<ShardActor>>,
     managers: Vec<Addr<QuoteManager>>,
     autotx: Addr<AutoTxActor>,
+    entry_log: EntryLog,
     log: Addr<LogWriterActor>,
     arbiters: Vec<Arbiter>,
 }
@@ -143,7 +146,39 @@ impl System {
         autotx.send(ServeWorkers(FireQueue::new(workers))).await?;
         let queue =
             CommandQueue::new(shards.iter().map(|shard| shard.clone().recipient()).collect());
-        Ok(System { queue, shards, managers, autotx, log, arbiters: places.arbiters })
+        Ok(System { queue, shards, managers, autotx, entry_log, log, arbiters: places.arbiters })
+    }
+
+    /// What the AutoTX manager has and did.
+    pub async fn orders(&self) -> anyhow::Result<AutoTxStats> {
+        Ok(self.autotx.send(AskOrders).await?)
+    }
+
+    /// What the quote server was asked.
+    pub async fn quotes(&self) -> anyhow::Result<QuoteStats> {
+        let mut quotes = QuoteStats::default();
+        for manager in &self.managers {
+            quotes.add(manager.send(AskStats).await?);
+        }
+        Ok(quotes)
+    }
+
+    /// Brings prices in from outside, as a quote manager does: the log has them before anybody
+    /// hears of them.
+    pub fn announce(&self, quotes: &[QuoteReceived], sent: Moment) {
+        let mut entries = Entries::default();
+        let mut news = Vec::with_capacity(quotes.len());
+        for quote in quotes {
+            let QuoteReceived { stock, price, transaction: asked_by, .. } = *quote;
+            news.push(QuoteResult::Fresh(FreshQuote { stock, price, sent, asked_by }));
+            entries.push(&Entry::Quote(quote.clone()));
+        }
+        actix::spawn(self.entry_log.append(entries));
+        let news = QuoteNews(news.into());
+        for shard in &self.shards {
+            actix::spawn(shard.send(news.clone()));
+        }
+        actix::spawn(self.autotx.send(news));
     }
 
     /// Stops the services in order: AutoTX, workers, quote manager, log. No command may be on its
@@ -158,10 +193,7 @@ impl System {
             unattended.fired += retired.unattended.fired;
             unattended.expired += retired.unattended.expired;
         }
-        let mut quotes = QuoteStats::default();
-        for manager in &self.managers {
-            quotes.add(manager.send(AskStats).await?);
-        }
+        let quotes = self.quotes().await?;
         let log = self.log.send(CloseLog).await??;
         for arbiter in self.arbiters {
             arbiter.stop();

@@ -10,6 +10,7 @@ mod quote_delay;
 mod quote_timeout;
 mod sockets;
 mod text;
+mod triggers;
 
 use crate::Failure;
 use crate::replay::folder::OutFolder;
@@ -26,6 +27,7 @@ pub fn run(command: ExperimentCommand) -> Result<ExitCode, Failure> {
     match command {
         ExperimentCommand::QuoteDelay(options) => quote_delay::run(options),
         ExperimentCommand::QuoteTimeout(options) => quote_timeout::run(options),
+        ExperimentCommand::Triggers(options) => triggers::run(&options),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line of the experiments.
 
-use crate::cli::ClockKind;
+use crate::cli::{ClockKind, parse_far_orders};
+use autotx::FarPolicy;
 use clap::{Args, Subcommand};
 use quote_manager::simulator::DelayModel;
 use quote_manager::source::{Connect, StrategyKind};
@@ -12,6 +13,56 @@ pub enum ExperimentCommand {
     QuoteDelay(QuoteDelayOptions),
     /// Ask the built-in quote server in all ways side by side: time to a quote against requests
     QuoteTimeout(QuoteTimeoutOptions),
+    /// Arm many orders and let prices wander: how fast they are armed and fired, how late, and what
+    /// they cost in quotes
+    Triggers(TriggersOptions),
+}
+
+#[derive(Args)]
+pub struct TriggersOptions {
+    /// How many orders the trigger book is measured with
+    #[arg(long, default_value_t = 1_000_000, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1_000..=20_000_000))]
+    pub orders: u32,
+
+    /// How many orders are armed in the whole system, from command to durable fill
+    #[arg(long, default_value_t = 100_000, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
+    pub durable: u32,
+
+    /// How many stocks share them
+    #[arg(long, default_value_t = 1_000, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=17_576))]
+    pub stocks: u32,
+
+    /// How many prices of the walk come in a second
+    #[arg(long, default_value_t = 100, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub ticks: u32,
+
+    /// How long the walk is, in seconds of real time
+    #[arg(long, default_value_t = 10, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub walk: u32,
+
+    /// How long a market is watched in virtual time, in minutes: what waiting orders cost in
+    /// quotes
+    #[arg(long, default_value_t = 60, value_name = "MINUTES",
+          value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    pub watch: u32,
+
+    /// How often stocks are asked for whose orders all are far, as for `replay`
+    #[arg(long, value_name = "PERCENT:SECONDS", value_parser = parse_far_orders)]
+    pub far_orders: Option<FarPolicy>,
+
+    /// Prices follow from this number
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+
+    /// The folder for `result.json`, `index.html` and the logs; a new numbered folder under `out`
+    /// if not given
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -10,6 +10,11 @@ pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
+/// Nanoseconds of a duration.
+pub fn ns(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e9
+}
+
 /// Milliseconds with as many digits as tell something: 9.15, 61.2, 1,009.
 pub fn of_ms(ms: f64) -> String {
     match ms {

@@ -126,7 +126,7 @@ fn check_origin(options: &ReplayOptions, inputs: &[Input], out: &OutFolder) -> R
     reason = "actix takes no error here, and a process that cannot make \
     a runtime has nothing else to do"
 )]
-fn paused_runtime() -> tokio::runtime::Runtime {
+pub fn paused_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)

@@ -1,6 +1,6 @@
 //! Experiments end with figures and a page that can be trusted: small runs of both.
 
-use crate::common::{Guarded, daytrade, run, text};
+use crate::common::{Guarded, daytrade, json, run, text};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -180,4 +180,35 @@ fn what_cannot_be_measured_is_refused_before_a_folder_is_made() {
         run(&all).with(2);
     }
     assert!(!out.exists());
+}
+
+#[test]
+fn triggers_arms_and_fires_and_says_how_fast() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("triggers");
+    let size = ["--orders", "2000", "--durable", "1000", "--stocks", "20", "--walk", "1"];
+    let more = ["--watch", "5", "--ticks", "200", "--out", text(&out)];
+    let arguments = [&["experiment", "triggers"], &size[..], &more[..]].concat();
+    let ended = run(&arguments).with(0);
+    assert!(ended.stdout.contains("from price to durable fill"), "{}", ended.stdout);
+    let result = json(&out.join("result.json"));
+    let names = ["arm_per_s", "cancel_per_s", "fire_book_per_s", "fire_durable_per_s"];
+    for name in names.iter().chain(&["bytes_per_order", "idle_tick_ns"]) {
+        assert!(result[name].as_f64().is_some_and(f64::is_finite), "{name}: {result}");
+    }
+    assert!(names.iter().all(|name| result[name].as_f64() > Some(0.0)), "{result}");
+    assert!(result["delays"].as_u64() > Some(20), "{result}");
+    let market = &result["market"];
+    assert_eq!((&market["minutes"], &market["orders"]), (&5.into(), &40.into()));
+    let series = market["series"].as_array().unwrap();
+    for minute in series {
+        let [armed, fired, requests] = [0, 1, 2].map(|column| minute[column].as_u64().unwrap());
+        assert!(armed + fired <= 40 && requests <= 40, "{market}");
+    }
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(page.contains("How soon a fill is durable") && !page.contains("NaN"));
+    // Both logs are real ones.
+    run(&["audit", "stats", "--data", text(&out.join("walk"))]).with(0);
+    run(&["orders", "--data", text(&out.join("market"))]).with(0);
+    run(&arguments).with(2).telling(&["is there already"]);
 }

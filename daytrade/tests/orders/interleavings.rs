@@ -52,7 +52,7 @@ async fn live_through(seed: u64, clock: &Clock) -> u64 {
                 world.look();
             }
             // In one of eight worlds a process dies now and then.
-            6 if seed % 8 == 0 && chance.below(8) == 0 => world.restart(),
+            6 if seed.is_multiple_of(8) && chance.below(8) == 0 => world.restart(),
             _ => {}
         }
         for _ in 0..chance.below(16) {
