@@ -232,6 +232,12 @@ async fn play(
     let mut done = played;
     console.finish(&mut done)?;
     if stop.is_wanted() {
+        // Going on with it need not read the log from its beginning.
+        let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
+        let mut requests = dumps;
+        requests.extend(scoreboard.dumps().iter().map(request));
+        let (last, chain) = (stopped.log.last, stopped.log.chain);
+        restore::save(&out.log(), last, chain, accounts, &done, &requests, last_ms)?;
         return Ok(Played::Stopped { durable: done.len() });
     }
     outcome.map_err(|error| {

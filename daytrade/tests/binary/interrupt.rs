@@ -70,7 +70,12 @@ fn a_run_in_full_swing_stops_in_order() {
     run_1.ended().with(130).telling(&["are durable in", "--resume"]);
     let played = logged(&out).len();
     assert!(0 < played && played < 1_000_000, "{played} commands were played");
-    // The log was closed in order: nothing is cut off when it is opened again.
+    // The log was closed in order: nothing is cut off when it is opened again, and what was played
+    // need not be played again.
+    let snapshots = fs::read_dir(out.join("log")).unwrap().filter(|item| {
+        item.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "snap")
+    });
+    assert_eq!(snapshots.count(), 1);
     let resumed = run(&[&["replay", text(&workload), "--resume"], &more[..]].concat()).with(0);
     assert!(!resumed.stderr.contains("cut off"), "{}", resumed.stderr);
     assert_eq!(logged(&out).len(), 1_000_000);
