@@ -95,7 +95,8 @@ pub async fn measure(
         ..setup(workers, seed)
     };
     let system = System::start(options, &clock, new_log(log)?, Vec::new()).await?;
-    let lines = commands(orders, stocks, |nth| 10_000 - 50 - i64::from(nth % 100) * 30);
+    let lines =
+        commands(orders, stocks, |nth| 10_000 - 50 - i64::from(nth / stocks.len() % 100) * 30);
     let begun = Instant::now();
     let played = play(&system, &clock, lines, None).await?;
     let armed_per_s = f64::from(orders) / begun.elapsed().as_secs_f64();
