@@ -209,6 +209,10 @@ impl Sink for PostgresSink {
         "postgres"
     }
 
+    fn address(&self) -> String {
+        self.url.to_string()
+    }
+
     async fn position(&mut self, log: &LogId) -> Result<Position, SinkError> {
         // What is known of the old connection may be wrong: begin anew.
         self.session = None;
