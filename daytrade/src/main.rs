@@ -5,6 +5,7 @@ mod audit;
 mod cli;
 mod experiment;
 mod followers;
+mod keys;
 mod quote_server;
 mod replay;
 mod restore;

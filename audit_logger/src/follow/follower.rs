@@ -145,6 +145,10 @@ impl Follower {
                     () = work.run() => {}
                 }
             });
+            let next = work.status.borrow().next;
+            if work.enrolled.is_some() {
+                work.enrol(next, true);
+            }
         })?;
         Ok(Follower { name, status, stop, thread: Some(thread) })
     }

@@ -4,6 +4,7 @@
 
 use super::{Batch, Position};
 use crate::error::LogError;
+use crate::log::ChainHash;
 use crate::log::format::{
     BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, SEGMENT_HEADER_LEN, SegmentHeader, VERSION,
 };
@@ -123,6 +124,29 @@ impl Tail {
             }
         }
         Ok(tail)
+    }
+
+    /// A tail of the log in `folder` from the first entry that is left of it, and its number.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn from_the_first_left(folder: &Path) -> Result<(Tail, u64), TailError> {
+        let first = segments::list(folder)?.first().map_or(1, |(first, _)| *first);
+        let mut tail = Tail {
+            folder: folder.to_path_buf(),
+            position: Position { next: first, chain: ChainHash::START },
+            segment: None,
+            window: Vec::new(),
+            taken: 0,
+            payload: 0..0,
+            durable: None,
+        };
+        if first > 1
+            && let Some(header) = tail.open_segment(None)?
+        {
+            tail.position.chain = header.chain;
+        }
+        Ok((tail, first))
     }
 
     /// Reads nothing that is not durable yet: `durable` tells the next entry that is not.

@@ -166,6 +166,8 @@ struct Checker {
     missing: Vec<(u64, u64, usize)>,
     /// The chains that stand before each entry behind which a checkpoint says something.
     boundaries: BTreeMap<u64, Vec<ChainHash>>,
+    /// Where what is no whole batch ends the log, and why it is none.
+    tail: Option<(u64, String)>,
     /// The last batch, where it is unsound.
     unsound_end: Option<(usize, u64)>,
     last_path: PathBuf,
@@ -199,6 +201,7 @@ impl Checker {
             disturbed: false,
             missing: Vec::new(),
             boundaries: BTreeMap::new(),
+            tail: None,
             unsound_end: None,
             last_path: folder.to_path_buf(),
         }
@@ -292,7 +295,7 @@ impl Checker {
         self.settle_torn(first);
         self.result.bytes += batch.header.batch_len();
         self.unsound_end = None;
-        if self.result.log.is_none() && self.result.first == 1 {
+        if self.result.log.is_none() && first == 1 {
             self.result.log = Some(LogId(batch.chain.0));
         }
         let was_disturbed = std::mem::take(&mut self.disturbed);
@@ -397,6 +400,7 @@ impl Checker {
         if let Some(torn) = &self.torn {
             if torn.at_end {
                 self.result.tail_bytes = torn.bytes;
+                self.tail = Some((torn.offset, torn.reason.clone()));
                 self.torn = None;
             } else {
                 self.settle_torn(self.next);
@@ -406,6 +410,7 @@ impl Checker {
             && let Some((first, last)) = self.result.findings[finding].entries
             && wanted < last
         {
+            self.tail = self.result.findings[finding].byte.map(|byte| (byte, String::new()));
             self.result.findings.pop();
             self.result.found -= 1;
             self.result.tail_bytes = bytes;
@@ -478,11 +483,10 @@ impl Checker {
         let mut contradicted = None;
         let mut behind = None;
         for checkpoint in given {
-            let file = checkpoint::path_of(&self.folder, checkpoint.entries);
             if self.result.log.is_some_and(|log| log != checkpoint.log) {
                 self.find(Finding {
                     kind: Kind::Checkpoint,
-                    file,
+                    file: checkpoint::path_of(&self.folder, checkpoint.entries),
                     byte: None,
                     entries: None,
                     transactions: None,
@@ -499,33 +503,53 @@ impl Checker {
             } else if checkpoint.entries < self.result.first - 1 {
                 // It is of what was removed: nothing here can contradict it.
             } else if checkpoint.entries > self.result.last {
-                behind = Some((checkpoint.entries, file));
+                behind = Some(checkpoint.entries);
             } else {
-                contradicted.get_or_insert((checkpoint.entries, self.result.vouched, file));
+                contradicted.get_or_insert((checkpoint.entries, self.result.vouched));
             }
         }
-        if let Some((entries, vouched, _)) = contradicted {
-            self.find(Finding {
-                kind: Kind::Changed,
-                file: self.last_path.clone(),
-                byte: None,
-                entries: Some(((vouched + 1).max(self.result.first), entries)),
-                transactions: None,
-                reason: format!(
+        let last = self.result.last;
+        let tail = self.tail.take();
+        let byte = tail.as_ref().map(|(offset, _)| *offset);
+        let finding = |kind, entries, reason| Finding {
+            kind,
+            file: self.last_path.clone(),
+            byte,
+            entries,
+            transactions: None,
+            reason,
+        };
+        let mut found = Vec::new();
+        match (contradicted, &tail) {
+            (Some((entries, _)), Some((_, reason))) if entries == last => {
+                let reason = format!("the batch that closed the log is not whole: {reason}");
+                found.push(finding(Kind::Changed, None, reason));
+            }
+            (Some((entries, vouched)), _) => {
+                let or = match entries == last {
+                    true => ", or the batch that closed the log behind it is gone",
+                    false => "",
+                };
+                let reason = format!(
                     "a checkpoint behind entry {entries} vouches for something else: what stands \
-                     here was made anew after it was signed"
-                ),
-            });
+                     here was made anew after it was signed{or}"
+                );
+                let first = (vouched + 1).max(self.result.first).min(entries);
+                found.push(Finding {
+                    byte: None,
+                    ..finding(Kind::Changed, Some((first, entries)), reason)
+                });
+            }
+            (None, _) => {}
         }
-        if let Some((entries, _)) = behind {
-            self.find(Finding {
-                kind: Kind::Lost,
-                file: self.last_path.clone(),
-                byte: None,
-                entries: Some((self.result.last + 1, entries)),
-                transactions: None,
-                reason: "the log ends before them, and a checkpoint vouches for them".to_string(),
-            });
+        if let Some(entries) = behind {
+            let (kind, why) = match &tail {
+                Some((_, reason)) => (Kind::Changed, reason.as_str()),
+                None => (Kind::Lost, "the log ends before them"),
+            };
+            let reason = format!("{why}, and a checkpoint vouches for them");
+            found.push(finding(kind, Some((last + 1, entries)), reason));
         }
+        found.into_iter().for_each(|finding| self.find(finding));
     }
 }

@@ -155,9 +155,9 @@ fn is_damage(error: &std::io::Error) -> bool {
 struct Recent(VecDeque<ChainHash>);
 
 impl Recent {
-    /// A log begins; its first header tells what was before.
+    /// A segment begins; its header tells what was before. Whether that is so is for others to say.
     fn begin(&mut self, chain: ChainHash) {
-        if self.0.is_empty() {
+        if self.0.front() != Some(&chain) {
             self.note(chain);
         }
     }

@@ -154,6 +154,26 @@ impl FilterArgs {
         !self.user.is_empty() || self.tx.is_some() || self.since.is_some() || self.until.is_some()
     }
 
+    /// The filter in the words of the command line; empty for everything.
+    pub fn as_given(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        let mut put = |name: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!("--{name} {value}")));
+        };
+        self.user.iter().for_each(|user| put("user", Some(user.clone())));
+        put("stock", self.stock.clone());
+        put("command", self.command.map(|command| command.to_string()));
+        put("outcome", self.outcome.map(|outcome| format!("{outcome:?}")));
+        put("tx", self.tx.as_ref().map(|range| format!("{}..{}", range.start(), range.end())));
+        put("since", self.since.map(|when| format!("{when:?}")));
+        put("until", self.until.map(|when| format!("{when:?}")));
+        let cents =
+            |range: &RangeInclusive<i64>| format!("{}..{} cents", range.start(), range.end());
+        put("amount", self.amount.as_ref().map(cents));
+        put("text", self.text.clone());
+        words.join(" ")
+    }
+
     /// The filter that is meant, in the log of `catalogue`.
     pub fn filter(self, catalogue: &Catalogue) -> anyhow::Result<Filter> {
         let relative = |when: &Option<When>| matches!(when, Some(When::BeforeTheEnd(_)));
