@@ -47,11 +47,12 @@ impl ChainHash {
 impl FromStr for ChainHash {
     type Err = String;
 
-    /// Reads 64 hexadecimal digits.
+    /// Reads 64 hexadecimal digits, small ones only: a hash has one spelling.
     fn from_str(text: &str) -> Result<ChainHash, String> {
         let expected = || "64 hexadecimal digits are expected".to_string();
         let mut hash = ChainHash::START;
-        if text.len() != 2 * CHAIN_LEN || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 2 * CHAIN_LEN || !text.bytes().all(digit) {
             return Err(expected());
         }
         for (at, byte) in hash.0.iter_mut().enumerate() {

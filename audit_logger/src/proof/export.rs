@@ -320,6 +320,7 @@ impl<'a> Difference<'a> {
         for (at, part) in self.parts.iter().enumerate() {
             seen[at] |= part.len == 0;
         }
+        let in_order = in_order(&stands, self.parts.len());
         let mut expected = 0;
         let mut told = vec![false; self.parts.len()];
         for (at, (offset, item)) in stands.iter().enumerate() {
@@ -327,9 +328,9 @@ impl<'a> Difference<'a> {
                 Stands::Part(part) if told[*part] => {
                     self.tell(Kind::Inserted, *offset, *part, *part, "it stands there again");
                 }
-                Stands::Part(part) if *part < expected => {
+                Stands::Part(part) if !in_order[*part] => {
                     told[*part] = true;
-                    self.tell(Kind::Reordered, *offset, *part, *part, "it stood earlier");
+                    self.tell(Kind::Reordered, *offset, *part, *part, "it stood elsewhere");
                 }
                 Stands::Part(part) => {
                     self.missing(&seen, &mut told, expected..*part, *offset);
@@ -338,7 +339,7 @@ impl<'a> Difference<'a> {
                 }
                 Stands::Other(length) => {
                     let next = stands[at + 1..].iter().find_map(|(_, item)| match item {
-                        Stands::Part(part) if *part >= expected => Some(*part),
+                        Stands::Part(part) if in_order[*part] && *part >= expected => Some(*part),
                         _ => None,
                     });
                     let to = next.unwrap_or(self.parts.len());
@@ -464,6 +465,33 @@ impl<'a> Difference<'a> {
             self.known.get(&part_hash(bytes)).copied()
         })
     }
+}
+
+/// Which parts stand in their order: as many as can (a longest increasing subsequence), so that one
+/// part that was moved is one that was moved, and not all that it passed.
+fn in_order(stands: &[(u64, Stands)], parts: usize) -> Vec<bool> {
+    let mut ends: Vec<usize> = Vec::new();
+    let mut before = vec![None; parts];
+    let mut seen = vec![false; parts];
+    for (_, item) in stands {
+        let Stands::Part(part) = item else { continue };
+        if std::mem::replace(&mut seen[*part], true) {
+            continue;
+        }
+        let at = ends.partition_point(|end| end < part);
+        before[*part] = at.checked_sub(1).map(|at| ends[at]);
+        match ends.get_mut(at) {
+            Some(end) => *end = *part,
+            None => ends.push(*part),
+        }
+    }
+    let mut kept = vec![false; parts];
+    let mut next = ends.last().copied();
+    while let Some(part) = next {
+        kept[part] = true;
+        next = before[part];
+    }
+    kept
 }
 
 fn fits(part: &Part, rest: &[u8]) -> bool {

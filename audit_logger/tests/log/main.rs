@@ -6,6 +6,7 @@
 mod actor;
 mod compressed;
 mod document;
+mod exports;
 mod faults;
 mod proof;
 mod reading;

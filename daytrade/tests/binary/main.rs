@@ -12,6 +12,7 @@ mod bad_input;
 mod disk_full;
 mod experiments;
 mod interrupt;
+mod proof;
 mod quote_server;
 mod replay_course;
 mod reports;
