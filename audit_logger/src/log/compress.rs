@@ -45,6 +45,9 @@ pub fn compress(path: &Path) -> Result<Squeezed, LogError> {
     let target = compressed_path(path);
     let mut name = target.as_os_str().to_os_string();
     name.push("-unfinished");
+    remove_unfinished(Path::new(&name))?;
+    // A name of our own: nobody else writes into what was read back and is about to be renamed.
+    name.push(format!("-{}", std::process::id()));
     let unfinished = Path::new(&name);
     let done = write(path, unfinished).and_then(|(squeezed, hash)| {
         let found = read_back(unfinished)?;
@@ -64,6 +67,20 @@ pub fn compress(path: &Path) -> Result<Squeezed, LogError> {
         let _ = fs::remove_file(unfinished);
     }
     done
+}
+
+/// Removes what an interrupted compression of the same segment left. If another process is at it
+/// just now, it finds its file gone before the plain one goes.
+fn remove_unfinished(prefix: &Path) -> Result<(), LogError> {
+    let folder = prefix.parent().unwrap_or(Path::new("."));
+    let prefix = prefix.file_name().unwrap_or_default().to_string_lossy();
+    for item in fs::read_dir(folder).map_err(LogError::io(folder, "list"))? {
+        let item = item.map_err(LogError::io(folder, "list"))?;
+        if item.file_name().to_string_lossy().starts_with(&*prefix) {
+            let _ = fs::remove_file(item.path());
+        }
+    }
+    Ok(())
 }
 
 fn sync(folder: &Path) -> Result<(), LogError> {

@@ -34,6 +34,19 @@ fn first_of_compressed(path: &Path) -> Option<u64> {
 /// # Errors
 /// The folder cannot be read.
 pub fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
+    let mut found = list_once(folder)?;
+    // A segment that is compressed between two looks at the folder can be seen in neither form: its
+    // new name may stand before the place that was reached, and its old name be gone behind it.
+    loop {
+        let again = list_once(folder)?;
+        if again == found {
+            return Ok(found);
+        }
+        found = again;
+    }
+}
+
+fn list_once(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
     if !folder.exists() {
         return Ok(Vec::new());
     }

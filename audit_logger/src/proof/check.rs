@@ -321,7 +321,7 @@ impl Checker {
                 None => String::new(),
             };
             self.find(about(Kind::Changed, format!("the batch fails its checksum{which}")));
-        } else if !batch.chained && !self.disturbed && !(was_disturbed && batch.linked) {
+        } else if !(batch.chained || self.disturbed || was_disturbed && batch.linked) {
             let (kind, reason) = match batch.linked {
                 true => (Kind::Inserted, "a batch stands there a second time"),
                 false => (Kind::Changed, "the batch does not follow from what stands before it"),

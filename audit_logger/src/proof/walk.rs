@@ -262,14 +262,11 @@ impl Segment {
         let mut buffer = vec![0; SEARCHED];
         while offset < self.length {
             let count = (self.length - offset).min(SEARCHED as u64) as usize;
-            match self.read(offset, &mut buffer[..count]) {
-                Ok(true) => {
-                    if let Some(at) = find_batch_header(&buffer[..count], 0) {
-                        return (offset + at as u64, true);
-                    }
-                }
-                // A frame of a compressed segment that cannot be read.
-                Ok(false) | Err(_) => {}
+            // Where a frame of a compressed segment cannot be read, nothing is found in it.
+            if matches!(self.read(offset, &mut buffer[..count]), Ok(true))
+                && let Some(at) = find_batch_header(&buffer[..count], 0)
+            {
+                return (offset + at as u64, true);
             }
             if count < SEARCHED {
                 break;

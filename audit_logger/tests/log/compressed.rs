@@ -10,6 +10,7 @@ use audit_logger::log::{LogOptions, LogReader, SegmentFile, segments};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const SMALL: LogOptions = LogOptions { segment_bytes: 2_000 };
 
@@ -211,4 +212,39 @@ fn any_place_of_a_segment_of_many_frames_is_read_as_it_was_written() {
     // Any program that knows zstd reads it too.
     let decoded = zstd::stream::decode_all(File::open(compressed_path(&path)).unwrap()).unwrap();
     assert!(decoded == bytes);
+}
+
+/// Whoever lists and opens while another compresses sees every segment, in one form or the other.
+#[test]
+fn no_segment_is_out_of_sight_while_it_is_compressed() {
+    let folder = new_folder();
+    let folder = folder.path();
+    log_of_segments(folder);
+    let all = segments::list(folder).unwrap();
+    let plain: Vec<Vec<u8>> = all.iter().map(|(_, path)| fs::read(path).unwrap()).collect();
+    for _ in 0..20 {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                compress_all(folder);
+                done.store(true, Ordering::Release);
+            });
+            let mut over = false;
+            while !over {
+                over = done.load(Ordering::Acquire);
+                let seen = segments::list(folder).unwrap();
+                assert_eq!(seen, all);
+                for ((_, path), plain) in seen.iter().zip(&plain) {
+                    assert_eq!(
+                        SegmentFile::open(path).unwrap().length().unwrap(),
+                        plain.len() as u64
+                    );
+                }
+            }
+        });
+        for ((_, path), plain) in all.iter().zip(&plain) {
+            fs::write(path, plain).unwrap();
+            let _ = fs::remove_file(compressed_path(path));
+        }
+    }
 }

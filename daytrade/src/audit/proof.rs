@@ -12,7 +12,7 @@ use audit_logger::query::record::time_text;
 use clap::Args;
 use console::style;
 use indicatif::{HumanBytes, HumanCount};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -84,6 +84,9 @@ fn check_log(options: &CheckOptions) -> Result<ExitCode, Failure> {
     let ours = crate::keys::own_public_key();
     let key = options.public_key.or(ours);
     let checked = during("checking the log", || proof::check(&folder, key))?;
+    if checked.segments == 0 && checked.found == 0 {
+        return Err(anyhow!("the log holds no entry yet").into());
+    }
     if options.format == AnswerForm::Json {
         say(serde_json::to_string_pretty(&checked)?);
         return Ok(code(checked.found));
@@ -117,11 +120,15 @@ fn tell_log(checked: &Check, key_given: bool) {
             checked.tail_bytes
         ));
     }
+    let several = |count: u64, name: &str| match count {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
+    };
     say(format_args!(
-        "read        {}, {} segments, {} checkpoints",
+        "read        {}, {}, {}",
         HumanBytes(checked.bytes),
-        checked.segments,
-        checked.checkpoints
+        several(checked.segments, "segment"),
+        several(checked.checkpoints, "checkpoint")
     ));
     if let Some(key) = checked.key {
         let told = match key_given {
@@ -132,7 +139,7 @@ fn tell_log(checked: &Check, key_given: bool) {
     }
 }
 
-fn check_export(options: &CheckOptions, export: &PathBuf) -> Result<ExitCode, Failure> {
+fn check_export(options: &CheckOptions, export: &Path) -> Result<ExitCode, Failure> {
     let proof = options.proof.clone().unwrap_or_else(|| proof_path(export));
     let key = options.public_key.or_else(crate::keys::own_public_key).ok_or_else(|| {
         Failure::Usage(anyhow!("--public-key: whose proof is expected? this machine has no key"))

@@ -15,7 +15,7 @@ struct Segmented {
     out: PathBuf,
 }
 
-const COMMANDS: u32 = 110_000;
+const COMMANDS: u32 = 125_000;
 
 fn segmented(more: &[&str]) -> Segmented {
     let folder = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ fn a_run_leaves_a_log_that_is_proven_and_damage_is_named() {
     // A byte of the open segment.
     let (_, path) = all.last().unwrap();
     let mut bytes = fs::read(path).unwrap();
-    bytes[200] ^= 1;
+    bytes[130] ^= 1;
     fs::write(path, bytes).unwrap();
     let told = small.check(1);
     assert_eq!(told["findings"][0]["kind"], "changed");
