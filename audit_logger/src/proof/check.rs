@@ -168,6 +168,8 @@ struct Checker {
     boundaries: BTreeMap<u64, Vec<ChainHash>>,
     /// Where what is no whole batch ends the log, and why it is none.
     tail: Option<(u64, String)>,
+    /// What was said of a checkpoint last, and how many more it is true of.
+    foreign: Option<(String, u64)>,
     /// The last batch, where it is unsound.
     unsound_end: Option<(usize, u64)>,
     last_path: PathBuf,
@@ -202,6 +204,7 @@ impl Checker {
             missing: Vec::new(),
             boundaries: BTreeMap::new(),
             tail: None,
+            foreign: None,
             unsound_end: None,
             last_path: folder.to_path_buf(),
         }
@@ -375,6 +378,11 @@ impl Checker {
     fn finish(mut self, kept: Vec<checkpoint::Kept>) -> Check {
         self.result.last = self.next - 1;
         let given: Vec<Checkpoint> = kept.into_iter().filter_map(|kept| self.given(kept)).collect();
+        if let Some((reason, more)) = self.foreign.take().filter(|(_, more)| *more > 0)
+            && let Some(told) = self.result.findings.iter_mut().rfind(|told| told.reason == reason)
+        {
+            told.reason.push_str(&format!("; and {more} more like it"));
+        }
         let wanted = given.iter().map(|checkpoint| checkpoint.entries).max().unwrap_or(0);
         self.end(wanted);
         self.removed(&given);
@@ -434,11 +442,19 @@ impl Checker {
             }
         });
         match good {
+            Err(reason) if self.foreign.as_ref().is_some_and(|(told, _)| *told == reason) => {
+                // Once is enough: of another key they are all.
+                if let Some((_, count)) = &mut self.foreign {
+                    *count += 1;
+                }
+                None
+            }
             Ok(checkpoint) => {
                 self.result.key = Some(checkpoint.key);
                 Some(checkpoint)
             }
             Err(reason) => {
+                self.foreign = Some((reason.clone(), 0));
                 self.find(Finding {
                     kind: Kind::Checkpoint,
                     file: kept.path,

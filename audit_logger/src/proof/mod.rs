@@ -6,7 +6,7 @@
 //! * [`walk`]: reads a log to its end whatever is wrong with it.
 //! * [`mod@check`]: what is wrong with a log, entry by entry.
 //! * [`export`]: what proves an exported file.
-//! * [`retain`]: removes what is proved, followed and no longer wanted.
+//! * [`mod@retain`]: removes what is proved, followed and no longer wanted.
 
 pub mod check;
 pub mod checkpoint;

@@ -4,7 +4,7 @@ use super::{AnswerForm, Data};
 use crate::Failure;
 use crate::keys::{KeyArgs, now_ms, public_key};
 use crate::terminal::{during, say};
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use audit_logger::log::{compress, segments};
 use audit_logger::proof::export::proof_path;
 use audit_logger::proof::{self, Check, ExportCheck, Finding, PublicKey};
@@ -144,8 +144,7 @@ fn check_export(options: &CheckOptions, export: &Path) -> Result<ExitCode, Failu
     let key = options.public_key.or_else(crate::keys::own_public_key).ok_or_else(|| {
         Failure::Usage(anyhow!("--public-key: whose proof is expected? this machine has no key"))
     })?;
-    let checked = during("checking the export", || proof::check_export(export, &proof, &key))
-        .with_context(|| format!("the export or its proof {} cannot be read", proof.display()))?;
+    let checked = during("checking the export", || proof::check_export(export, &proof, &key))?;
     if options.format == AnswerForm::Json {
         say(serde_json::to_string_pretty(&checked)?);
         return Ok(code(checked.found));
