@@ -3,7 +3,7 @@
 use crate::common::*;
 use crate::postgres::Server;
 use audit_logger::log::segment_file::compressed_path;
-use audit_logger::log::segments;
+use audit_logger::log::{SegmentFile, segments};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -234,4 +234,43 @@ fn a_store_is_compared_and_nothing_goes_that_it_needs() {
 fn follower_file(log: &Path) -> PathBuf {
     let all = fs::read_dir(log).unwrap().map(|item| item.unwrap().path());
     all.into_iter().find(|path| path.extension().is_some_and(|end| end == "follower")).unwrap()
+}
+
+/// Killed wherever it is, compressing or not, a run goes on, and what it leaves is proven.
+#[test]
+fn a_run_that_is_killed_while_it_compresses_is_gone_on_with_and_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
+    generate(&workload, "valid", 50, COMMANDS, 20);
+    let mut arguments = vec!["replay", text(&workload), "--out", text(&out), "--segment-mib", "1"];
+    let mut chance = Seeded(8);
+    for _ in 0..5 {
+        let before = logged_bytes(&out);
+        let mut child = Guarded::start(&mut daytrade(&arguments));
+        let enough = before + 300_000 + chance.below(900_000);
+        until("the log grows", || {
+            logged_bytes(&out) > enough || child.0.try_wait().unwrap().is_some()
+        });
+        drop(child);
+        if arguments.last() != Some(&"--resume") {
+            arguments.push("--resume");
+        }
+    }
+    run(&arguments).with(0);
+    assert_good(&out.join("testLOG"), &[&workload]);
+    run(&["audit", "compress", "--data", text(&out)]).with(0);
+    let told = run(&["audit", "check", "--data", text(&out)]).with(0).stdout;
+    assert!(told.starts_with("PROVEN"), "{told}");
+    let log = out.join("log");
+    let all = fs::read_dir(&log).unwrap().map(|item| item.unwrap().path());
+    let left = all.filter(|path| path.to_string_lossy().contains("zst-unfinished")).count();
+    assert_eq!(left, 0);
+}
+
+/// Bytes of the log, whatever form its segments have.
+fn logged_bytes(out: &Path) -> u64 {
+    let length =
+        |path: &PathBuf| SegmentFile::open(path).and_then(|file| file.length()).unwrap_or(0);
+    let all = segments::list(&out.join("log")).unwrap_or_default();
+    all.iter().map(|(_, path)| length(path)).sum()
 }
