@@ -106,8 +106,13 @@ pub fn write(
 fn of_users(log: &Path, last: u64, outputs: &mut [Output<'_>]) -> Result<(), LogError> {
     let users = outputs.iter().filter_map(|output| output.request.user.clone()).collect();
     let filter = Filter { users, entries: 0..=last, ..Filter::default() };
+    let catalogue = Catalogue::open(log, true)?;
+    if catalogue.first() > 1 {
+        let (path, first) = (log.to_path_buf(), catalogue.first());
+        return Err(LogError::BeginsLate { path, first });
+    }
     scan(
-        &Catalogue::open(log, true)?,
+        &catalogue,
         &filter,
         Order::OldestFirst,
         usize::MAX,

@@ -48,6 +48,17 @@ pub enum LogError {
         /// How.
         source: Divergence,
     },
+    /// The beginning of the log was removed, and it is needed.
+    #[error(
+        "{path}: the log begins with entry {first}: entries 1 to {} were removed (`--retain`), and \
+         this needs all of them", first - 1
+    )]
+    BeginsLate {
+        /// The folder.
+        path: PathBuf,
+        /// The first entry that is left.
+        first: u64,
+    },
     /// Another process has the log open.
     #[error("{path}: another process is writing this log")]
     Locked {

@@ -11,6 +11,7 @@ pub mod follow;
 pub mod log;
 pub mod parity;
 pub mod postgres;
+pub mod proof;
 pub mod query;
 pub mod verify;
 pub mod xml;

@@ -6,7 +6,7 @@ use audit_logger::follow::{
     TailError,
 };
 use audit_logger::log::recovery::find_end;
-use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, segments};
+use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, compress, segments};
 use bus::Entries;
 use domain::trading::entry::QuoteRefused;
 use domain::trading::{CommandName, Entry, Stock, TransactionNum, UserName};
@@ -46,6 +46,13 @@ fn append(writer: &mut LogWriter, count: u64) {
     writer.append([&entries].into_iter(), NOW_MS).unwrap();
 }
 
+/// Compresses what is complete, as it happens beside a follower.
+fn compress_all(folder: &Path) {
+    for path in compress::waiting(folder).unwrap() {
+        compress::compress(&path).unwrap();
+    }
+}
+
 /// Takes what is there; every entry must be the one of its number.
 #[track_caller]
 fn take(tail: &mut Tail, wanted: usize) -> u64 {
@@ -70,6 +77,9 @@ fn a_log_that_grows_is_read_to_its_end_again_and_again_across_segments() {
         append(&mut log, round % 13 + 1);
         if round % 5 == 0 {
             log.close(NOW_MS).unwrap();
+        }
+        if round % 3 == 0 {
+            compress_all(folder.path());
         }
         assert_eq!(take(&mut tail, 7), round % 13 + 1);
         assert_eq!(tail.position(), Position { next: log.next_entry(), chain: log.chain() });

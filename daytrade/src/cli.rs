@@ -2,6 +2,7 @@
 
 use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
+use crate::keys::KeyArgs;
 use crate::orders::OrdersOptions;
 use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;
@@ -170,6 +171,24 @@ pub struct ReplayOptions {
     /// The name of this server in the XML log
     #[arg(long, default_value = "daytrade", value_name = "NAME")]
     pub server: String,
+
+    #[command(flatten)]
+    pub key: KeyArgs,
+
+    /// Begin a new segment of the log once one has so many MiB; complete ones are signed and
+    /// compressed beside the run
+    #[arg(long, default_value_t = 256, value_name = "MIB",
+          value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub segment_mib: u64,
+
+    /// Leave complete segments as they are
+    #[arg(long)]
+    pub no_compress: bool,
+
+    /// At the end, keep at least the newest N entries of the log: older segments go as a whole,
+    /// once every store that follows the log and a snapshot have passed them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub retain: Option<u64>,
 }
 
 pub fn parse_far_orders(text: &str) -> Result<FarPolicy, String> {

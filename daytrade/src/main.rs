@@ -5,6 +5,7 @@ mod audit;
 mod cli;
 mod experiment;
 mod followers;
+mod keys;
 mod orders;
 mod quote_server;
 mod replay;

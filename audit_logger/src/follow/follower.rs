@@ -4,7 +4,7 @@
 //! that a write that failed was not done, nor that it was.
 
 use super::pace::Pace;
-use super::{Batch, Frontier, LogId, Sink, SinkError, Tail, TailError};
+use super::{Batch, Frontier, LogId, Sink, SinkError, Tail, TailError, roll};
 use crate::error::LogError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ use tokio::time::sleep;
 /// The longest wait between two attempts, in first ones: how late at most a server that is back is
 /// noticed.
 const LONGEST_WAIT: u32 = 100;
+
+/// How often at most it is noted beside the log how far a store is, while it is busy.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
 
 /// The time over which the rate is measured.
 const RATE_OVER: Duration = Duration::from_secs(1);
@@ -131,6 +134,7 @@ impl Follower {
                 status: tell,
                 rate: Rate::default(),
                 attempts: 0,
+                enrolled: None,
             };
             runtime.block_on(async {
                 select! {
@@ -141,6 +145,10 @@ impl Follower {
                     () = work.run() => {}
                 }
             });
+            let next = work.status.borrow().next;
+            if work.enrolled.is_some() {
+                work.enrol(next, true);
+            }
         })?;
         Ok(Follower { name, status, stop, thread: Some(thread) })
     }
@@ -201,6 +209,8 @@ struct Work<S> {
     status: watch::Sender<Status>,
     rate: Rate,
     attempts: u32,
+    /// What was noted of the store beside the log last, and when.
+    enrolled: Option<(u64, Instant)>,
 }
 
 /// Why following has stopped for now.
@@ -239,6 +249,7 @@ impl<S: Sink> Work<S> {
             sleep(self.options.poll).await;
         };
         let position = self.sink.position(&log).await?;
+        self.enrol(position.next, true);
         let mut tail = Tail::open(&self.folder, position)?.up_to(self.options.durable.clone());
         let mut frontier = Frontier::of(&self.folder)?;
         let mut pace = Pace::new();
@@ -247,6 +258,7 @@ impl<S: Sink> Work<S> {
             let Some(batch) = tail.next_batch(self.options.batch_entries)? else {
                 self.attempts = 0;
                 self.rate.pause();
+                self.enrol(tail.position().next, true);
                 pace.saw(Instant::now(), self.tell(tail.position().next, &mut frontier, None)?);
                 sleep(self.options.poll).await;
                 continue;
@@ -257,12 +269,30 @@ impl<S: Sink> Work<S> {
             self.sink.write(&log, &batch, self.rate.per_second).await?;
             self.attempts = 0;
             self.rate.took(batch.len() as u64);
+            self.enrol(batch.after.next, false);
             let log_next = self.tell(batch.after.next, &mut frontier, Some(&batch))?;
             pace.saw(Instant::now(), log_next);
             let rest = pace.rest(begun.elapsed());
             if !rest.is_zero() {
                 sleep(rest).await;
             }
+        }
+    }
+
+    /// Notes beside the log where the store is: from time to time, or `now` if that has changed.
+    fn enrol(&mut self, next: u64, now: bool) {
+        let first = self.enrolled.is_none();
+        if let Some((noted, at)) = self.enrolled
+            && (noted == next || !now && at.elapsed() < NOTED_EVERY)
+        {
+            return;
+        }
+        let (name, address) = (self.sink.name().to_string(), self.sink.address());
+        let enrolled = roll::Enrolled { name, address, next };
+        match enrolled.note(&self.folder, first) {
+            Ok(()) => self.enrolled = Some((next, Instant::now())),
+            // A log that can only be read is not made smaller here either.
+            Err(error) => tracing::debug!(%error, "the follower is not noted beside the log"),
         }
     }
 

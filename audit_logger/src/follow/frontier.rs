@@ -5,15 +5,15 @@ use super::time_of;
 use crate::error::LogError;
 use crate::log::format::{BATCH_HEADER_LEN, BatchHeader, SEGMENT_HEADER_LEN};
 use crate::log::segments;
+use crate::log::{SegmentFile, segment_file};
 use domain::trading::codec;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// The end of a log that may be growing.
 pub struct Frontier {
     folder: PathBuf,
-    segment: Option<(PathBuf, File)>,
+    segment: Option<(PathBuf, SegmentFile)>,
     offset: u64,
     next: u64,
     /// Where the entries of the last batch that has any stand, and how long they are.
@@ -50,7 +50,7 @@ impl Frontier {
         loop {
             if self.segment.is_none() {
                 let path = segments::path_of(&self.folder, self.next);
-                match File::open(&path) {
+                match SegmentFile::open(&path) {
                     Ok(file) => self.segment = Some((path, file)),
                     Err(error) if error.kind() == ErrorKind::NotFound => return Ok(self.next),
                     Err(error) => return Err(LogError::io(&path, "open")(error)),
@@ -68,7 +68,7 @@ impl Frontier {
             }
             let follows = segments::path_of(&self.folder, self.next);
             let moved = self.segment.as_ref().is_some_and(|(path, _)| *path != follows);
-            if !moved || !follows.exists() {
+            if !moved || !segment_file::exists(&follows) {
                 return Ok(self.next);
             }
             self.segment = None;
@@ -78,7 +78,7 @@ impl Frontier {
     /// The header of the next batch, if it is there whole and the batch too.
     fn read_header(&mut self) -> Result<Option<BatchHeader>, LogError> {
         let Some((path, file)) = &mut self.segment else { return Ok(None) };
-        let len = file.metadata().map_err(LogError::io(path, "read"))?.len();
+        let len = file.length().map_err(LogError::io(path, "read"))?;
         if len < self.offset + BATCH_HEADER_LEN as u64 {
             return Ok(None);
         }
@@ -98,7 +98,7 @@ impl Frontier {
             Some(last) => last.clone(),
             None => self.last_of_earlier()?,
         };
-        let mut file = File::open(path).ok()?;
+        let mut file = SegmentFile::open(&path).ok()?;
         file.seek(SeekFrom::Start(offset)).ok()?;
         let mut payload = vec![0; len as usize];
         file.read_exact(&mut payload).ok()?;

@@ -5,13 +5,15 @@ use super::tail::Tail;
 use super::{Position, TailError};
 use crate::error::LogError;
 use crate::log::{ChainHash, segments};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 /// The identity of a log.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "ChainHash", into = "ChainHash")]
 pub struct LogId(pub [u8; 32]);
 
 /// Keeps the identity beside the segments, for when the first of them has been removed.
@@ -60,14 +62,19 @@ fn keep(path: &Path, id: &LogId) {
 }
 
 fn parse(text: &str) -> Option<LogId> {
-    let mut id = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
+    text.parse::<ChainHash>().ok().map(LogId::from)
+}
+
+impl From<ChainHash> for LogId {
+    fn from(hash: ChainHash) -> LogId {
+        LogId(hash.0)
     }
-    for (at, byte) in id.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+}
+
+impl From<LogId> for ChainHash {
+    fn from(id: LogId) -> ChainHash {
+        ChainHash(id.0)
     }
-    Some(LogId(id))
 }
 
 impl fmt::Display for LogId {

@@ -9,12 +9,14 @@
 //! * [`frontier`]: where a log ends, without reading what stands in it.
 //! * [`identity`]: what tells a log from every other.
 //! * [`follower`]: the thread, its back-off and what it tells of itself.
+//! * [`roll`]: which stores follow, kept beside the log.
 //! * [`pace`]: leaves the cores to trading while there is much of it.
 
 pub mod follower;
 pub mod frontier;
 pub mod identity;
 pub mod pace;
+pub mod roll;
 pub mod tail;
 
 pub use follower::{Follower, FollowerOptions, State, Status};
@@ -109,6 +111,11 @@ pub fn time_of(entry: &Entry) -> u64 {
 pub trait Sink {
     /// What it is called where it is told of (`postgres`).
     fn name(&self) -> &'static str;
+
+    /// Where the store is, told without a password.
+    fn address(&self) -> String {
+        self.name().to_string()
+    }
 
     /// Where the store stands in `log`; a log that is new to it begins at [`Position::START`].
     /// Connects anew where the connection was lost.

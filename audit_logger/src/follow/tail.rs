@@ -4,12 +4,13 @@
 
 use super::{Batch, Position};
 use crate::error::LogError;
+use crate::log::ChainHash;
 use crate::log::format::{
     BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, SEGMENT_HEADER_LEN, SegmentHeader, VERSION,
 };
 use crate::log::segments;
+use crate::log::{SegmentFile, segment_file};
 use domain::trading::codec;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -37,6 +38,17 @@ pub enum TailError {
         /// What the log has there.
         reason: &'static str,
     },
+    /// The store has nothing yet, and the beginning of the log was removed.
+    #[error(
+        "{path}: the log begins with entry {first}: a store that has nothing of it can no longer \
+         be brought up to it"
+    )]
+    BeginsLate {
+        /// The folder of the log.
+        path: PathBuf,
+        /// The first entry that is left.
+        first: u64,
+    },
     /// The first segment was removed, and with it what tells the log from others.
     #[error("{path}: without its first segment this file must name the log, and it does not")]
     NoIdentity {
@@ -61,7 +73,7 @@ pub struct Tail {
 
 struct Segment {
     path: PathBuf,
-    file: File,
+    file: SegmentFile,
     /// Behind the last batch that was taken.
     offset: u64,
     /// Whether a later segment was seen: nothing more comes into this one.
@@ -84,7 +96,12 @@ impl Tail {
             durable: None,
         };
         if position == Position::START {
-            return Ok(tail);
+            return match segments::list(folder)?.first() {
+                Some((first, _)) if *first > 1 => {
+                    Err(TailError::BeginsLate { path: folder.to_path_buf(), first: *first })
+                }
+                _ => Ok(tail),
+            };
         }
         let elsewhere =
             |reason| TailError::Elsewhere { path: folder.to_path_buf(), position, reason };
@@ -107,6 +124,29 @@ impl Tail {
             }
         }
         Ok(tail)
+    }
+
+    /// A tail of the log in `folder` from the first entry that is left of it, and its number.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn from_the_first_left(folder: &Path) -> Result<(Tail, u64), TailError> {
+        let first = segments::list(folder)?.first().map_or(1, |(first, _)| *first);
+        let mut tail = Tail {
+            folder: folder.to_path_buf(),
+            position: Position { next: first, chain: ChainHash::START },
+            segment: None,
+            window: Vec::new(),
+            taken: 0,
+            payload: 0..0,
+            durable: None,
+        };
+        if first > 1
+            && let Some(header) = tail.open_segment(None)?
+        {
+            tail.position.chain = header.chain;
+        }
+        Ok((tail, first))
     }
 
     /// Reads nothing that is not durable yet: `durable` tells the next entry that is not.
@@ -197,7 +237,7 @@ impl Tail {
                 }
                 self.segment = None;
             } else if self.position.next > segments::first_of(&segment.path).unwrap_or(0)
-                && segments::path_of(&self.folder, self.position.next).exists()
+                && segment_file::exists(&segments::path_of(&self.folder, self.position.next))
             {
                 // Between the last look at this segment and the birth of the next one a batch may
                 // have come into this one: one more look.
@@ -277,7 +317,7 @@ impl Tail {
     /// given. `None` where it is not there, or not whole, yet.
     fn open_segment(&mut self, at: Option<Position>) -> Result<Option<SegmentHeader>, LogError> {
         let path = segments::path_of(&self.folder, self.position.next);
-        let mut file = match File::open(&path) {
+        let mut file = match SegmentFile::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LogError::io(&path, "open")(error)),

@@ -1,6 +1,8 @@
 //! The bytes of a segment: a header, then batches. All numbers are little-endian.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// The version of the format; it covers the entries' form too
 /// ([`codec`](domain::trading::codec)).
@@ -23,7 +25,8 @@ const SEGMENT_MAGIC: &[u8; 6] = b"DTLOG\n";
 const BATCH_MAGIC: &[u8; 4] = b"DTB1";
 
 /// The hash of everything in the log up to some batch.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ChainHash(pub [u8; CHAIN_LEN]);
 
 impl ChainHash {
@@ -38,6 +41,38 @@ impl ChainHash {
         hasher.update(header);
         hasher.update(payload);
         ChainHash(*hasher.finalize().as_bytes())
+    }
+}
+
+impl FromStr for ChainHash {
+    type Err = String;
+
+    /// Reads 64 hexadecimal digits, small ones only: a hash has one spelling.
+    fn from_str(text: &str) -> Result<ChainHash, String> {
+        let expected = || "64 hexadecimal digits are expected".to_string();
+        let mut hash = ChainHash::START;
+        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 2 * CHAIN_LEN || !text.bytes().all(digit) {
+            return Err(expected());
+        }
+        for (at, byte) in hash.0.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| expected())?;
+        }
+        Ok(hash)
+    }
+}
+
+impl TryFrom<String> for ChainHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<ChainHash, String> {
+        text.parse()
+    }
+}
+
+impl From<ChainHash> for String {
+    fn from(hash: ChainHash) -> String {
+        hash.to_string()
     }
 }
 

@@ -7,10 +7,11 @@
 //! Its form is nobody else's business, so `docs/log-format.md` only names the file.
 
 use super::format::{CHAIN_LEN, SEGMENT_HEADER_LEN};
+use super::segment_file::SegmentFile;
 use crate::error::LogError;
 use domain::trading::codec::{self, Reader, put_u64};
 use rustc_hash::FxHashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -73,7 +74,7 @@ impl SegmentIndex {
     /// # Errors
     /// The segment cannot be read, or is not what was written.
     pub fn build(path: &Path, batches: &[Piece], next: u64) -> Result<SegmentIndex, LogError> {
-        let mut file = File::open(path).map_err(LogError::io(path, "open"))?;
+        let mut file = SegmentFile::open(path).map_err(LogError::io(path, "open"))?;
         let mut maker = Maker::default();
         let mut buffer = Vec::new();
         for batch in batches {
@@ -91,7 +92,7 @@ impl SegmentIndex {
     pub fn load(path: &Path) -> Option<SegmentIndex> {
         let bytes = fs::read(path_of(path)).ok()?;
         let index = SegmentIndex::parse(&bytes)?;
-        let mut file = File::open(path).ok()?;
+        let mut file = SegmentFile::open(path).ok()?;
         let (header, chain) = ends(&mut file, index.covered).ok()?;
         (header == index.header && chain == index.chain).then_some(index)
     }
@@ -232,7 +233,12 @@ impl Piece {
     ///
     /// # Errors
     /// The segment cannot be read, or is not what was written.
-    pub fn read(&self, file: &mut File, path: &Path, buffer: &mut Vec<u8>) -> Result<(), LogError> {
+    pub fn read(
+        &self,
+        file: &mut SegmentFile,
+        path: &Path,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), LogError> {
         buffer.resize(self.len as usize, 0);
         let read = file.seek(SeekFrom::Start(self.at)).and_then(|_| file.read_exact(buffer));
         match read {
@@ -253,7 +259,7 @@ impl Piece {
 }
 
 /// The header of a segment, and the hash at the end of its first `covered` bytes.
-fn ends(file: &mut File, covered: u64) -> std::io::Result<(Vec<u8>, [u8; CHAIN_LEN])> {
+fn ends(file: &mut SegmentFile, covered: u64) -> std::io::Result<(Vec<u8>, [u8; CHAIN_LEN])> {
     let mut header = vec![0; SEGMENT_HEADER_LEN];
     let mut chain = [0; CHAIN_LEN];
     file.seek(SeekFrom::Start(0))?;

@@ -3,6 +3,8 @@
 //!
 //! * [`mod@format`]: the bytes of segments and batches.
 //! * [`segments`]: the files of a log.
+//! * [`segment_file`]: the one door to a segment's bytes, plain or compressed.
+//! * [`compress`]: compresses segments that are complete.
 //! * [`reader`]: reads batches and checks them.
 //! * [`recovery`]: reads a log back after a stop of any kind, cutting a torn tail.
 //! * [`writer`]: appends batches and makes them durable.
@@ -12,11 +14,13 @@
 //! * [`disk`]: the calls to the operating system, so that tests can make them fail.
 
 pub mod actor;
+pub mod compress;
 pub mod disk;
 pub mod format;
 pub mod index;
 pub mod reader;
 pub mod recovery;
+pub mod segment_file;
 pub mod segments;
 pub mod snapshot;
 pub mod writer;
@@ -25,4 +29,5 @@ pub use actor::LogWriterActor;
 pub use format::ChainHash;
 pub use reader::LogReader;
 pub use recovery::{LogEnd, TornTail};
-pub use writer::{LogOptions, LogWriter};
+pub use segment_file::SegmentFile;
+pub use writer::{Closed, LogOptions, LogWriter};

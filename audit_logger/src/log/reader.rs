@@ -5,10 +5,11 @@ use super::format::{
     BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, ChainHash, SEGMENT_HEADER_LEN,
     SegmentHeader, VERSION,
 };
+use super::segment_file::SegmentFile;
 use super::segments;
 use crate::error::LogError;
+use crate::proof::checkpoint;
 use domain::trading::{Entry, codec};
-use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub struct LogReader {
 
 struct Segment {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<SegmentFile>,
     offset: u64,
 }
 
@@ -46,7 +47,7 @@ impl LogReader {
     /// empty log.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// The folder cannot be read, or the beginning of the log was removed in order.
     pub fn open(folder: &Path) -> Result<LogReader, LogError> {
         LogReader::open_at(folder, 1, None)
     }
@@ -55,7 +56,7 @@ impl LogReader {
     /// segment it opens must continue from there.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// The folder cannot be read, or that segment was removed in order.
     pub fn open_at(
         folder: &Path,
         next: u64,
@@ -67,6 +68,12 @@ impl LogReader {
         // An unknown chain is taken from the header of the first segment. Where even that begins
         // behind `next`, a segment is missing, and opening it says so.
         let begins = all.first().map_or(next, |(first, _)| next.min(*first));
+        if let Some((first, _)) = all.first()
+            && begins < *first
+            && checkpoint::path_of(folder, first - 1).exists()
+        {
+            return Err(LogError::BeginsLate { path: folder.to_path_buf(), first: *first });
+        }
         Ok(LogReader {
             segments: all.into_iter(),
             segment: None,
@@ -128,7 +135,7 @@ impl LogReader {
 
     fn open_next_segment(&mut self) -> Result<bool, LogError> {
         let Some((first, path)) = self.segments.next() else { return Ok(false) };
-        let file = File::open(&path).map_err(LogError::io(&path, "open"))?;
+        let file = SegmentFile::open(&path).map_err(LogError::io(&path, "open"))?;
         let mut file = BufReader::with_capacity(READ_BUFFER, file);
         let mut bytes = [0; SEGMENT_HEADER_LEN];
         let read = read_up_to(&mut file, &mut bytes).map_err(LogError::io(&path, "read"))?;

@@ -7,6 +7,7 @@
 
 use super::format::{BadHeader, BatchHeader, SegmentHeader, find_batch_header};
 use super::reader::{LogReader, ReaderPosition};
+use super::segment_file;
 use crate::error::LogError;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -74,7 +75,8 @@ pub fn find_end(
 /// batch, no later segment.
 fn is_tail(folder: &Path, path: &Path, offset: u64, next: u64) -> Result<bool, LogError> {
     let last = super::segments::list(folder)?.pop().is_some_and(|(_, last)| last == path);
-    if !last {
+    // What was compressed was whole once: nothing was being written there when a process died.
+    if !last || !segment_file::is_plain(path) {
         return Ok(false);
     }
     let mut file = File::open(path).map_err(LogError::io(path, "open"))?;

@@ -1,10 +1,14 @@
 //! The files of a log: segments named by their first entry, a lock, and torn tails set aside.
+//!
+//! A segment has one name, that of its plain form, in whichever form it is there
+//! ([`segment_file`](super::segment_file)).
 
 use crate::error::LogError;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 const EXTENSION: &str = "seg";
+const COMPRESSED: &str = ".seg.zst";
 const LOCK: &str = "LOCK";
 
 /// The path of the segment that begins with entry `first`.
@@ -21,11 +25,28 @@ pub fn first_of(path: &Path) -> Option<u64> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
+fn first_of_compressed(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_suffix(COMPRESSED)?.parse().ok()
+}
+
 /// The segments of a log with their first entries, in order. A folder that is not there has none.
 ///
 /// # Errors
 /// The folder cannot be read.
 pub fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
+    let mut found = list_once(folder)?;
+    // A segment that is compressed between two looks at the folder can be seen in neither form: its
+    // new name may stand before the place that was reached, and its old name be gone behind it.
+    loop {
+        let again = list_once(folder)?;
+        if again == found {
+            return Ok(found);
+        }
+        found = again;
+    }
+}
+
+fn list_once(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
@@ -34,9 +55,13 @@ pub fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
         let path = item.map_err(LogError::io(folder, "list"))?.path();
         if let Some(first) = first_of(&path) {
             found.push((first, path));
+        } else if let Some(first) = first_of_compressed(&path) {
+            found.push((first, path.with_extension("")));
         }
     }
     found.sort();
+    // Where both forms are there, they are one segment.
+    found.dedup();
     Ok(found)
 }
 

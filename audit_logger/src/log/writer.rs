@@ -3,6 +3,7 @@
 use super::disk::{Disk, FileSystem, LogFile};
 use super::format::{BATCH_HEADER_LEN, BatchHeader, CHAIN_LEN, MAX_PAYLOAD, SegmentHeader};
 use super::reader::ReaderPosition;
+use super::segment_file;
 use super::segments::{self, FolderLock};
 use super::{ChainHash, LogEnd};
 use crate::error::LogError;
@@ -37,7 +38,19 @@ pub struct LogWriter {
     halted: Option<LogHalted>,
     bytes_written: u64,
     durable: watch::Sender<u64>,
+    closed: Option<Box<dyn FnMut(Closed) + Send>>,
     _lock: FolderLock,
+}
+
+/// A segment that is complete: the next one has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The number of its last entry.
+    pub last: u64,
+    /// The chain behind it.
+    pub chain: ChainHash,
+    /// When the next one was begun, in Unix milliseconds.
+    pub at_ms: u64,
 }
 
 /// The segment that is being written.
@@ -75,7 +88,8 @@ impl LogWriter {
     ) -> Result<LogWriter, LogError> {
         let ReaderPosition { next, chain, segment } = &end.position;
         let segment = match segment {
-            Some((path, offset)) => {
+            // A compressed segment takes no more: the next batch begins a new one.
+            Some((path, offset)) if segment_file::is_plain(path) => {
                 let mut file = disk.append(path).map_err(LogError::io(path, "open"))?;
                 // A batch that was read back may have been written by a process that died before
                 // its flush. What builds on it must not be safer than it is itself.
@@ -83,7 +97,7 @@ impl LogWriter {
                 let first = segments::first_of(path).unwrap_or(*next);
                 Some(Segment { file, len: *offset, first })
             }
-            None => None,
+            _ => None,
         };
         Ok(LogWriter {
             folder: folder.to_path_buf(),
@@ -96,8 +110,15 @@ impl LogWriter {
             halted: None,
             bytes_written: 0,
             durable: watch::Sender::new(*next),
+            closed: None,
             _lock: lock,
         })
+    }
+
+    /// Tells `listener` of every segment that is complete from now on. It runs between two writes,
+    /// so it must not wait for anything.
+    pub fn tell_closed(&mut self, listener: impl FnMut(Closed) + Send + 'static) {
+        self.closed = Some(Box::new(listener));
     }
 
     /// Appends groups of entries as one batch and makes them durable; returns the number of the
@@ -210,6 +231,12 @@ impl LogWriter {
         // The name must outlast a crash before anything in the file is acknowledged.
         self.disk.sync_folder(&self.folder)?;
         self.segment = Some(Segment { file, len: header.len() as u64, first: self.next });
+        if let Some(listener) = &mut self.closed
+            && self.next > 1
+        {
+            let closed = Closed { last: self.next - 1, chain: self.chain, at_ms: now_ms };
+            listener(closed);
+        }
         self.bytes_written += header.len() as u64;
         debug_assert!(header.len() + BATCH_HEADER_LEN + CHAIN_LEN < MAX_PAYLOAD);
         Ok(())

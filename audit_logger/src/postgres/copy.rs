@@ -63,6 +63,13 @@ impl Rows {
         self.bytes.freeze()
     }
 
+    /// The row of an entry alone, of log 0: what a fingerprint is made of.
+    pub(super) fn one(record: &Record<'_>) -> BytesMut {
+        let mut rows = Rows { log: 0, bytes: BytesMut::new() };
+        rows.push(record);
+        rows.bytes
+    }
+
     /// Appends the row of an entry, in the order of [`COLUMNS`].
     pub fn push(&mut self, record: &Record<'_>) {
         let row = Row::of(record);

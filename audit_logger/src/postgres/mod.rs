@@ -8,8 +8,11 @@
 //! * [`copy`]: rows in the binary form of COPY.
 
 pub mod copy;
+mod mirror;
 pub mod row;
 pub mod schema;
+
+pub use mirror::PostgresMirror;
 
 use crate::follow::{Batch, LogId, Position, Record, Sink, SinkError, time_of};
 use crate::log::ChainHash;
@@ -207,6 +210,10 @@ impl PostgresSink {
 impl Sink for PostgresSink {
     fn name(&self) -> &'static str {
         "postgres"
+    }
+
+    fn address(&self) -> String {
+        self.url.to_string()
     }
 
     async fn position(&mut self, log: &LogId) -> Result<Position, SinkError> {

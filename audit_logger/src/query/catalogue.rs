@@ -3,13 +3,13 @@
 
 use super::Filter;
 use crate::error::LogError;
+use crate::log::SegmentFile;
 use crate::log::format::{
     BATCH_HEADER_LEN, BadHeader, BatchHeader, SEGMENT_HEADER_LEN, SegmentHeader, VERSION,
     find_batch_header,
 };
 use crate::log::index::{Piece, SegmentIndex};
 use crate::log::segments;
-use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -100,8 +100,8 @@ impl Catalogue {
         last: bool,
         without_index: Option<u64>,
     ) -> Result<(), LogError> {
-        let mut file = File::open(&path).map_err(LogError::io(&path, "open"))?;
-        let length = file.metadata().map_err(LogError::io(&path, "read"))?.len();
+        let mut file = SegmentFile::open(&path).map_err(LogError::io(&path, "open"))?;
+        let length = file.length().map_err(LogError::io(&path, "read"))?;
         self.bytes += length;
         if !check_header(&mut file, &path, first, self.end.next, last)? {
             self.tail = Some(Tail { path, offset: 0, bytes: length });
@@ -204,7 +204,7 @@ fn overlaps(found: (u64, u64), asked: &std::ops::RangeInclusive<u64>) -> bool {
 
 /// Checks the header of a segment; `false` where it is the last and its header is not whole yet.
 fn check_header(
-    file: &mut File,
+    file: &mut SegmentFile,
     path: &Path,
     first: u64,
     expected: u64,
@@ -240,8 +240,8 @@ fn check_header(
 /// Steps over the batches of a segment from `offset` on, where entry `next` stands. In the `last`
 /// segment the walk may end at a batch that is not whole.
 pub(super) fn walk(path: &Path, offset: u64, next: u64, last: bool) -> Result<Walked, LogError> {
-    let file = File::open(path).map_err(LogError::io(path, "open"))?;
-    let length = file.metadata().map_err(LogError::io(path, "read"))?.len();
+    let file = SegmentFile::open(path).map_err(LogError::io(path, "open"))?;
+    let length = file.length().map_err(LogError::io(path, "read"))?;
     let mut file = BufReader::with_capacity(4096, file);
     file.seek(SeekFrom::Start(offset)).map_err(LogError::io(path, "read"))?;
     let mut walked = Walked { batches: Vec::new(), offset, next, tail: None };
@@ -280,7 +280,7 @@ impl Walked {
     /// Nothing whole stands at the offset: the end, or damage where a whole batch follows.
     fn stopped(mut self, path: &Path, last: bool, reason: String) -> Result<Walked, LogError> {
         let mut rest = Vec::new();
-        let mut file = File::open(path).map_err(LogError::io(path, "open"))?;
+        let mut file = SegmentFile::open(path).map_err(LogError::io(path, "open"))?;
         file.seek(SeekFrom::Start(self.offset))
             .and_then(|_| file.read_to_end(&mut rest))
             .map_err(LogError::io(path, "read"))?;
@@ -300,7 +300,7 @@ impl Walked {
     /// Of a torn write the header may be there and the entries not.
     fn leave_out_torn(&mut self, path: &Path, length: u64) {
         let Some(newest) = self.batches.last().copied() else { return };
-        let whole = File::open(path)
+        let whole = SegmentFile::open(path)
             .map_err(LogError::io(path, "open"))
             .and_then(|mut file| newest.read(&mut file, path, &mut Vec::new()));
         if let Err(LogError::Damaged { .. }) = whole {

@@ -3,10 +3,10 @@
 use super::Filter;
 use super::catalogue::{Place, walk};
 use crate::error::LogError;
+use crate::log::SegmentFile;
 use crate::log::format::{CHAIN_LEN, SEGMENT_HEADER_LEN};
 use crate::log::segments;
 use domain::trading::{Entry, codec};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Stands at the end of a log that grows.
@@ -43,7 +43,8 @@ impl Follower {
                 let reason = "the segment does not begin with this entry".to_string();
                 return Err(LogError::Damaged { path, offset, entry, reason }.into());
             }
-            let length = std::fs::metadata(&path).map_err(LogError::io(&path, "read"))?.len();
+            let opened = SegmentFile::open(&path).and_then(|file| file.length());
+            let length = opened.map_err(LogError::io(&path, "read"))?;
             if length < SEGMENT_HEADER_LEN as u64 {
                 return Ok(());
             }
@@ -66,7 +67,7 @@ impl Follower {
         each: &mut impl FnMut(u64, Entry) -> Result<(), E>,
     ) -> Result<(), E> {
         let walked = walk(path, self.place.offset, self.place.next, last)?;
-        let mut file = File::open(path).map_err(LogError::io(path, "open"))?;
+        let mut file = SegmentFile::open(path).map_err(LogError::io(path, "open"))?;
         let mut buffer = Vec::new();
         for batch in &walked.batches {
             batch.read(&mut file, path, &mut buffer)?;

@@ -4,8 +4,8 @@
 use super::catalogue::{Catalogue, Part};
 use super::filter::Filter;
 use crate::error::LogError;
+use crate::log::SegmentFile;
 use domain::trading::{Entry, codec};
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -150,7 +150,7 @@ fn chunks(catalogue: &Catalogue, filter: &Filter, order: Order, most: usize) -> 
 /// What a thread keeps from chunk to chunk.
 #[derive(Default)]
 struct Desk {
-    open: Option<(usize, File)>,
+    open: Option<(usize, SegmentFile)>,
     buffer: Vec<u8>,
     found: Vec<(u64, Entry)>,
 }
@@ -209,7 +209,7 @@ impl<Each> Task<'_, Each> {
     /// Puts the entries of a piece that fit on the desk.
     fn read(&self, at: usize, part: &Part, piece: usize, desk: &mut Desk) -> Result<(), LogError> {
         if desk.open.as_ref().is_none_or(|(open, _)| *open != at) {
-            let file = File::open(&part.path).map_err(LogError::io(&part.path, "open"))?;
+            let file = SegmentFile::open(&part.path).map_err(LogError::io(&part.path, "open"))?;
             desk.open = Some((at, file));
         }
         let Some((_, file)) = &mut desk.open else { return Ok(()) };

@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod actor;
+mod compressed;
 mod document;
+mod exports;
 mod faults;
+mod proof;
 mod reading;
 mod recovery;
+mod retention;
 mod segments;
 mod support;

@@ -5,6 +5,7 @@ mod columns;
 mod faults;
 mod following;
 mod log;
+mod parity;
 mod server;
 
 use audit_logger::follow::{Follower, FollowerOptions, LogId};

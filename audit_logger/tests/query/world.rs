@@ -1,7 +1,7 @@
 //! A small market that leaves every kind of entry behind, and the log of it.
 
 use audit_logger::LogError;
-use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, segments};
+use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, compress, segments};
 use audit_logger::query::scan::collect;
 use audit_logger::query::{Catalogue, Filter, Order};
 use bus::Entries;
@@ -215,6 +215,10 @@ pub(crate) fn write(
         rest = &rest[count..];
     }
     writer.close(START_MS).unwrap();
+    // Whatever is asked of a log is asked of one with segments of both forms.
+    for path in compress::waiting(folder).unwrap().into_iter().skip(2).step_by(2) {
+        compress::compress(&path).unwrap();
+    }
 }
 
 /// What a search finds in the log in `folder`, with indexes made for everything or without any.

@@ -5,14 +5,18 @@ use super::Data;
 use super::filter::FilterArgs;
 use super::records::{csv_head, put_csv, put_json, put_out};
 use crate::Failure;
+use crate::keys::{KeyArgs, now_ms};
+use crate::terminal::{during, warn};
 use anyhow::{Context, anyhow};
+use audit_logger::proof::export::{About, Part, proof_path};
+use audit_logger::proof::{self, InstallationKey, Prover};
 use audit_logger::query::{Order, Record, scan};
 use audit_logger::xml::{FOOT, HEAD, Renderer};
 use clap::{Args, ValueEnum};
 use std::fs::{self, File};
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -31,6 +35,14 @@ pub struct ExportOptions {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
+    /// Write a signed proof beside the file, `FILE.proof`: with it `audit check --export FILE` finds
+    /// any change to the file, wherever it is
+    #[arg(long, requires = "out")]
+    prove: bool,
+
+    #[command(flatten)]
+    key: KeyArgs,
+
     /// The name of this server in the XML log
     #[arg(long, default_value = "daytrade", value_name = "NAME")]
     server: String,
@@ -48,11 +60,20 @@ enum ExportForm {
 struct Rendered {
     bytes: Vec<u8>,
     renderer: Option<Renderer>,
+    parts: Vec<Part>,
 }
 
 pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
-    let (_, catalogue) = options.data.open(options.filter.is_narrow())?;
-    let filter = options.filter.filter(&catalogue)?;
+    let (folder, catalogue) = options.data.open(options.filter.is_narrow())?;
+    // What is not proven here is not vouched for elsewhere.
+    let mut proof = match options.prove {
+        true => Some(Proof::begin(&folder, &options)?),
+        false => None,
+    };
+    let mut filter = options.filter.filter(&catalogue)?;
+    if let Some(proof) = &proof {
+        filter.entries = 0..=proof.about.log_entries;
+    }
     let (form, server) = (options.format, &options.server);
     let mut target = Target::make(options.out)?;
     let (head, foot) = match form {
@@ -60,24 +81,37 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
         ExportForm::Jsonl => (String::new(), ""),
         ExportForm::Csv => (csv_head(), ""),
     };
+    if let Some(proof) = &mut proof {
+        proof.prover.add(head.as_bytes(), &[Part::of(0, head.as_bytes())]);
+    }
     if target.put(head.as_bytes())?.is_break() {
         return Ok(ExitCode::SUCCESS);
     }
     let mut gone = false;
+    let proves = proof.is_some();
     scan(
         &catalogue,
         &filter,
         Order::OldestFirst,
         usize::MAX,
-        |part: &mut Rendered, number, entry| match form {
-            ExportForm::Xml => {
-                let renderer = part.renderer.get_or_insert_with(|| Renderer::new(server));
-                renderer.render(&entry, &mut part.bytes);
+        |part: &mut Rendered, number, entry| {
+            let begins = part.bytes.len();
+            match form {
+                ExportForm::Xml => {
+                    let renderer = part.renderer.get_or_insert_with(|| Renderer::new(server));
+                    renderer.render(&entry, &mut part.bytes);
+                }
+                ExportForm::Jsonl => put_json(&Record::of(number, &entry), &mut part.bytes),
+                ExportForm::Csv => put_csv(&Record::of(number, &entry), &mut part.bytes),
             }
-            ExportForm::Jsonl => put_json(&Record::of(number, &entry), &mut part.bytes),
-            ExportForm::Csv => put_csv(&Record::of(number, &entry), &mut part.bytes),
+            if proves {
+                part.parts.push(Part::of(number, &part.bytes[begins..]));
+            }
         },
         |part| {
+            if let Some(proof) = &mut proof {
+                proof.prover.add(&part.bytes, &part.parts);
+            }
             let flow = target.put(&part.bytes)?;
             gone = flow.is_break();
             Ok::<_, anyhow::Error>(flow)
@@ -85,9 +119,52 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
     )?;
     if !gone {
         let _ = target.put(foot.as_bytes())?;
+        if let Some(mut proof) = proof {
+            proof.prover.add(foot.as_bytes(), &[Part::of(0, foot.as_bytes())]);
+            proof.finish(&mut target)?;
+        }
         target.finish()?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The proof of an export that is being made.
+struct Proof {
+    prover: Prover,
+    key: InstallationKey,
+    about: About,
+}
+
+impl Proof {
+    /// Begins a proof: of a log that is whole, up to its last entry now.
+    fn begin(folder: &Path, options: &ExportOptions) -> anyhow::Result<Proof> {
+        let key = options.key.load()?;
+        let checkpoint = during("checking the log", || proof::prove(folder, &key, now_ms()))?;
+        let form = match options.format {
+            ExportForm::Xml => "xml",
+            ExportForm::Jsonl => "jsonl",
+            ExportForm::Csv => "csv",
+        };
+        let about = About {
+            log: checkpoint.log,
+            log_entries: checkpoint.entries,
+            chain: checkpoint.chain,
+            form: form.to_string(),
+            filter: options.filter.as_given(),
+            time_ms: checkpoint.time_ms,
+        };
+        Ok(Proof { prover: Prover::default(), key, about })
+    }
+
+    fn finish(self, target: &mut Target) -> anyhow::Result<()> {
+        let Target::File { path, .. } = target else { return Ok(()) };
+        let path = proof_path(path);
+        let mut bytes = Vec::new();
+        let signed = self.prover.finish(&self.key, self.about, &mut bytes)?;
+        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        warn(format_args!("proof   {}, signed by {}", path.display(), signed.key));
+        Ok(())
+    }
 }
 
 /// Where an export goes. A file is there whole or not at all.

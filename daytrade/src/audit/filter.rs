@@ -94,7 +94,28 @@ impl FromStr for When {
     }
 }
 
+/// An outcome in the word that asks for it.
+fn told_outcome(outcome: OutcomeIs) -> String {
+    let word = match outcome {
+        OutcomeIs::Accepted => "accepted",
+        OutcomeIs::Rejected => "rejected",
+        OutcomeIs::Code(code) => code,
+        OutcomeIs::Quote => "quote",
+        OutcomeIs::QuoteRefused => "quote_refused",
+        OutcomeIs::Expired => "expired",
+        OutcomeIs::Filled => "filled",
+    };
+    word.to_string()
+}
+
 impl When {
+    fn told(self) -> String {
+        match self {
+            When::At(ms) => ms.to_string(),
+            When::BeforeTheEnd(ms) => format!("-{}s", ms / 1000),
+        }
+    }
+
     fn ms(self, end_ms: u64) -> u64 {
         match self {
             When::At(ms) => ms,
@@ -152,6 +173,26 @@ impl FilterArgs {
     /// Whether an index saves reading most of the log.
     pub fn is_narrow(&self) -> bool {
         !self.user.is_empty() || self.tx.is_some() || self.since.is_some() || self.until.is_some()
+    }
+
+    /// The filter in the words of the command line; empty for everything.
+    pub fn as_given(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        let mut put = |name: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!("--{name} {value}")));
+        };
+        self.user.iter().for_each(|user| put("user", Some(user.clone())));
+        put("stock", self.stock.clone());
+        put("command", self.command.map(|command| command.to_string()));
+        put("outcome", self.outcome.map(told_outcome));
+        put("tx", self.tx.as_ref().map(|range| format!("{}..{}", range.start(), range.end())));
+        put("since", self.since.map(When::told));
+        put("until", self.until.map(When::told));
+        let cents =
+            |range: &RangeInclusive<i64>| format!("{}..{} cents", range.start(), range.end());
+        put("amount", self.amount.as_ref().map(cents));
+        put("text", self.text.clone());
+        words.join(" ")
     }
 
     /// The filter that is meant, in the log of `catalogue`.

@@ -4,7 +4,10 @@
 mod at;
 mod export;
 mod filter;
+mod parity;
+mod proof;
 mod records;
+pub mod retain;
 mod search;
 mod show;
 mod stats;
@@ -34,6 +37,16 @@ pub enum AuditCommand {
     Export(export::ExportOptions),
     /// Count commands, refusals, users and quotes
     Stats(stats::StatsOptions),
+    /// Vouch for the log as it is now: sign a checkpoint
+    Prove(proof::ProveOptions),
+    /// Find changed, lost, re-ordered and inserted entries of a log, or of an exported file
+    Check(proof::CheckOptions),
+    /// Compare the log with the stores that follow it, entry by entry
+    Parity(parity::ParityOptions),
+    /// Compress the segments that are complete
+    Compress(proof::CompressOptions),
+    /// Remove old segments that nobody needs any more
+    Retain(retain::RetainOptions),
     /// Tell how far a store is behind the log
     Status(store::StatusOptions),
     /// Forget what a store has of the log, and fill it from the first entry on
@@ -49,6 +62,11 @@ pub fn run(command: AuditCommand) -> Result<ExitCode, Failure> {
         AuditCommand::At(options) => at::run(&options),
         AuditCommand::Export(options) => export::run(options),
         AuditCommand::Stats(options) => stats::run(options),
+        AuditCommand::Prove(options) => proof::prove(&options),
+        AuditCommand::Check(options) => proof::check(&options),
+        AuditCommand::Parity(options) => parity::run(&options),
+        AuditCommand::Compress(options) => proof::compress(&options),
+        AuditCommand::Retain(options) => retain::run(&options),
         AuditCommand::Status(options) => store::status(&options),
         AuditCommand::Rebuild(options) => store::rebuild(&options),
         AuditCommand::Follow(options) => store::follow(&options),
@@ -99,6 +117,12 @@ impl Data {
                  one): they are left out",
                 tail.bytes,
                 tail.path.display()
+            ));
+        }
+        if catalogue.first() > 1 {
+            warn(format_args!(
+                "note: the log begins with entry {}: what stood before was removed (--retain)",
+                catalogue.first()
             ));
         }
         Ok((folder, catalogue))

@@ -4,7 +4,7 @@ use super::{AnswerForm, Data};
 use crate::terminal::{say, warn};
 use crate::{Failure, followers};
 use anyhow::{Context as _, anyhow};
-use audit_logger::follow::{Frontier, LogId, Sink as _};
+use audit_logger::follow::{Frontier, LogId, Position, Sink as _, Tail};
 use audit_logger::postgres::{self, PostgresSink, PostgresUrl};
 use clap::{Args, ValueEnum};
 use indicatif::{HumanCount, HumanDuration};
@@ -142,6 +142,8 @@ pub fn rebuild(options: &RebuildOptions) -> Result<ExitCode, Failure> {
     let StoreKind::Postgres = options.store;
     let folder = options.data.log()?;
     let log = LogId::of(&folder)?.context("the log holds no entry yet")?;
+    // A log that has lost its beginning can fill nothing anew: then nothing is forgotten.
+    Tail::open(&folder, Position::START)?;
     let mut sink = PostgresSink::new(options.audit.clone(), "", "");
     runtime()?.block_on(sink.reset(&log)).with_context(|| options.audit.to_string())?;
     let next = Frontier::of(&folder).map_err(anyhow::Error::from)?.next();

@@ -1,6 +1,7 @@
 //! The folder that a run writes to.
 
 use anyhow::Context;
+use audit_logger::log::{segment_file, segments};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fs;
@@ -69,8 +70,8 @@ impl OutFolder {
     /// Length of the log's segments in bytes.
     pub fn log_bytes(&self) -> anyhow::Result<u64> {
         let mut bytes = 0;
-        for (_, path) in audit_logger::log::segments::list(&self.log())? {
-            bytes += fs::metadata(path)?.len();
+        for (_, path) in segments::list(&self.log())? {
+            bytes += segment_file::disk_len(&path)?;
         }
         Ok(bytes)
     }

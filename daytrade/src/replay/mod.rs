@@ -8,19 +8,22 @@ mod pipe;
 mod stop;
 
 use crate::Failure;
+use crate::audit::retain::retain;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
-use crate::followers;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, SystemOptions};
 use crate::terminal::{during, say, warn, width};
+use crate::{followers, keys};
 use ::workload::input::{Input, InputError};
 use ::workload::player::{PlayError, Player, Tally};
 use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
 use ::workload::scoreboard::{DumpReply, Scoreboard};
 use anyhow::anyhow;
 use audit_logger::dumplog::{self, DumpRequest};
-use audit_logger::follow::Follower;
+use audit_logger::follow::{Follower, LogId};
+use audit_logger::log::actor::LogSummary;
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
+use audit_logger::proof::{Checkpoint, InstallationKey, Keeper};
 use bus::Clock;
 use console::Console;
 use folder::OutFolder;
@@ -51,6 +54,10 @@ pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
         .map(|path| open(path, &options, &stop))
         .collect::<Result<Vec<_>, _>>()?;
     let out = OutFolder::make(options.out.as_deref())?;
+    let key = keys::of_run(&options.key)?;
+    if key.is_none() && options.retain.is_some() {
+        return Err(Failure::Usage(anyhow!("--retain needs a key: --key names its file")));
+    }
     let lock = segments::lock(&out.log())?;
     check_origin(&options, &inputs, &out)?;
     let (restored, end) = during("reading the log", || restore::restore(&out.log()))?;
@@ -61,10 +68,11 @@ pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
         ClockKind::Real => actix::System::new(),
         ClockKind::Virtual => actix::System::with_tokio_rt(paused_runtime),
     };
-    match system.block_on(play(&options, inputs, &out, lock, restored, &end, &stop))? {
+    let played = play(&options, inputs, &out, lock, restored, &end, key.as_ref(), &stop);
+    match system.block_on(played)? {
         Played::ToTheEnd(run) => {
             stop.nothing_to_lose();
-            finish(&options, &out, *run)
+            finish(&options, &out, *run, key.as_ref())
         }
         Played::Stopped { durable } => {
             warn(format_args!(
@@ -156,6 +164,7 @@ struct Run {
     ended: Instant,
 }
 
+#[allow(clippy::too_many_arguments, reason = "what a run is made of")]
 async fn play(
     options: &ReplayOptions,
     inputs: Vec<Input>,
@@ -163,6 +172,7 @@ async fn play(
     lock: segments::FolderLock,
     restored: Restored,
     end: &LogEnd,
+    key: Option<&InstallationKey>,
     stop: &Stop,
 ) -> anyhow::Result<Played> {
     let clock = match options.clock {
@@ -196,7 +206,10 @@ async fn play(
     };
     let mut console = Console::new(options, &inputs, out, stop.clone())?;
     let Restored { ledger, played, dumps, .. } = restored;
-    let writer = LogWriter::open(&out.log(), lock, end, LogOptions::default())?;
+    let log_options = LogOptions { segment_bytes: options.segment_mib << 20 };
+    let mut writer = LogWriter::open(&out.log(), lock, end, log_options)?;
+    let keeper = Keeper::start(&out.log(), key.cloned(), !options.no_compress)?;
+    writer.tell_closed(keeper.listener());
     let follower = match &options.audit {
         Some(url) => {
             let durable = Some(writer.durable());
@@ -228,6 +241,8 @@ async fn play(
     settled.or_else(|error| halted(error, out))?;
     let ended = Instant::now();
     let stopped = system.stop().await?;
+    vouch(key, out, &stopped.log, clock.unix_ms(clock.now()));
+    during("compressing segments", || drop(keeper));
     let last_ms = clock.unix_ms(clock.now());
     let mut done = played;
     console.finish(&mut done)?;
@@ -261,6 +276,18 @@ async fn play(
     })))
 }
 
+/// Signs what the run leaves. A log that nobody vouches for is as good: it can be vouched for later.
+fn vouch(key: Option<&InstallationKey>, out: &OutFolder, log: &LogSummary, now_ms: u64) {
+    let Some(key) = key.filter(|_| log.last > 0) else { return };
+    let vouched = LogId::of(&out.log()).map_err(anyhow::Error::from).and_then(|id| {
+        let id = id.ok_or_else(|| anyhow!("the log is gone"))?;
+        Ok(Checkpoint::sign(key, id, log.last, log.chain, now_ms).save(&out.log())?)
+    });
+    if let Err(error) = vouched {
+        warn(format_args!("note: no checkpoint was signed ({error:#}); daytrade audit prove does"));
+    }
+}
+
 /// The log takes no more, or a worker is gone: what was acknowledged is safe, the rest is not
 /// there.
 fn halted(error: PlayError, out: &OutFolder) -> anyhow::Result<()> {
@@ -271,7 +298,12 @@ fn halted(error: PlayError, out: &OutFolder) -> anyhow::Result<()> {
 }
 
 /// Writes what a finished run leaves: dumps, accounts, report.
-fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode, Failure> {
+fn finish(
+    options: &ReplayOptions,
+    out: &OutFolder,
+    run: Run,
+    key: Option<&InstallationKey>,
+) -> Result<ExitCode, Failure> {
     let Run { scoreboard, tally, console, stopped, started_at_ms, .. } = run;
     let Run { earlier_dumps, done, last_ms, follower, ended, .. } = run;
     let accounts = || stopped.accounts.iter().map(|(user, account)| (user, account));
@@ -309,6 +341,7 @@ fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode
         ..RunReport::default()
     };
     scoreboard.fill(&mut report);
+    let requests = dumpable(out, requests)?;
     report.dumps = during("writing dumps", || write_dumps(out, &options.server, &requests))?;
     out.write_json("state.json", &StateView::new(accounts()))?;
     report.peak_memory_bytes = peak_memory_bytes();
@@ -320,6 +353,10 @@ fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode
     if let Some(follower) = follower {
         let status = followers::watch_until(&follower, Some(stopped.log.last + 1))?;
         say(followers::completed(follower.name(), &status, ended));
+        follower.stop();
+    }
+    if let (Some(keep), Some(key)) = (options.retain, key) {
+        say(retain(&out.log(), keep, key)?);
     }
     let strict = options.strict && tally.unreadable > 0;
     Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })
@@ -327,6 +364,24 @@ fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode
 
 fn request(reply: &DumpReply) -> DumpRequest {
     DumpRequest { file: reply.file.clone(), user: reply.user.clone(), last: reply.entry }
+}
+
+/// The dumps that can be written: a dump needs the whole log. What an earlier run wrote is left as it
+/// is.
+fn dumpable(out: &OutFolder, requests: Vec<DumpRequest>) -> anyhow::Result<Vec<DumpRequest>> {
+    let first = segments::list(&out.log())?.first().map_or(1, |(first, _)| *first);
+    if first == 1 {
+        return Ok(requests);
+    }
+    let absent = |request: &&DumpRequest| !out.path().join(request.file.name()).exists();
+    for request in requests.iter().filter(absent) {
+        warn(format_args!(
+            "note: the DUMPLOG {} is not written: the log begins with entry {first}, what stood \
+             before was removed (--retain)",
+            request.file.as_given()
+        ));
+    }
+    Ok(Vec::new())
 }
 
 fn write_dumps(

@@ -20,6 +20,8 @@ pub const DAYTRADE: &str = env!("CARGO_BIN_EXE_daytrade");
 /// A call of the binary.
 pub fn daytrade(arguments: &[&str]) -> Command {
     let mut command = Command::new(DAYTRADE);
+    // Runs sign with a key of their own, not with that of whoever tests.
+    command.env("XDG_DATA_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/data"));
     command.args(arguments).stdin(Stdio::null());
     command
 }

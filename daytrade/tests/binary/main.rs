@@ -16,6 +16,7 @@ mod interrupt;
 #[path = "../../../domain/tests/invariants/model.rs"]
 mod model;
 mod orders;
+mod proof;
 mod quote_server;
 mod replay_course;
 mod reports;

@@ -1,0 +1,72 @@
+//! Which stores follow a log, and how far each is: kept beside the log, a file a store, so that
+//! nothing is removed that a store still needs. A position that is too low only keeps more.
+
+use crate::error::LogError;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+const EXTENSION: &str = "follower";
+
+/// A store that follows a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// What it is called (`postgres`).
+    pub name: String,
+    /// Where it is, without a password.
+    pub address: String,
+    /// The next entry that it does not have.
+    pub next: u64,
+}
+
+impl Enrolled {
+    /// The file of this store beside the log in `folder`.
+    pub fn path(&self, folder: &Path) -> PathBuf {
+        let hash = blake3::hash(self.address.as_bytes()).to_hex();
+        folder.join(format!("{}-{}.{EXTENSION}", self.name, &hash[..16]))
+    }
+
+    /// Notes where the store is. `durably`: it must outlast a power failure.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn note(&self, folder: &Path, durably: bool) -> Result<(), LogError> {
+        let path = self.path(folder);
+        let unfinished = path.with_extension(format!("follower-unfinished-{}", std::process::id()));
+        // Texts and numbers always go into JSON.
+        let text = serde_json::to_string(self).unwrap_or_default() + "\n";
+        let mut file = File::create(&unfinished).map_err(LogError::io(&unfinished, "create"))?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| if durably { file.sync_all() } else { Ok(()) })
+            .map_err(LogError::io(&unfinished, "write"))?;
+        fs::rename(&unfinished, &path).map_err(LogError::io(&path, "rename"))?;
+        if durably {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(LogError::io(folder, "flush"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The stores that follow the log in `folder`, with their files. One whose file cannot be read
+/// counts as one that has nothing.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<(PathBuf, Enrolled)>, LogError> {
+    let mut found = Vec::new();
+    for item in fs::read_dir(folder).map_err(LogError::io(folder, "list"))? {
+        let path = item.map_err(LogError::io(folder, "list"))?.path();
+        if path.extension().is_none_or(|extension| extension != EXTENSION) {
+            continue;
+        }
+        let read = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().to_string();
+        let unknown = Enrolled { name, address: "an unreadable file".to_string(), next: 1 };
+        found.push((path, read.unwrap_or(unknown)));
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(found)
+}

@@ -1,0 +1,153 @@
+//! A checkpoint: the holder of a key vouches for a log up to an entry. One chain hash stands for
+//! every entry before it, so a checkpoint needs no list of segments, and stays true when segments
+//! are compressed or the first of them removed.
+
+use super::key::{InstallationKey, PublicKey};
+use crate::error::LogError;
+use crate::follow::LogId;
+use crate::log::ChainHash;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What every checkpoint begins with: its form and version.
+const FORMAT: &str = "daytrade checkpoint 1";
+const EXTENSION: &str = "checkpoint";
+
+/// Somebody's word for a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    format: String,
+    /// Which log.
+    pub log: LogId,
+    /// It vouches for entries 1 to this one.
+    pub entries: u64,
+    /// The chain behind the batch that the last of them stands in, or behind an empty batch that
+    /// follows.
+    pub chain: ChainHash,
+    /// When it was made, in Unix milliseconds.
+    pub time_ms: u64,
+    /// The key that signed it.
+    pub key: PublicKey,
+    signature: String,
+}
+
+impl Checkpoint {
+    /// Signs a checkpoint.
+    pub fn sign(
+        key: &InstallationKey,
+        log: LogId,
+        entries: u64,
+        chain: ChainHash,
+        time_ms: u64,
+    ) -> Checkpoint {
+        let mut checkpoint = Checkpoint {
+            format: FORMAT.to_string(),
+            log,
+            entries,
+            chain,
+            time_ms,
+            key: key.public(),
+            signature: String::new(),
+        };
+        checkpoint.signature = key.sign(checkpoint.signed().as_bytes());
+        checkpoint
+    }
+
+    /// What is signed: a line a field, in this order.
+    fn signed(&self) -> String {
+        format!(
+            "{}\nlog {}\nentries {}\nchain {}\ntime_ms {}\nkey {}\n",
+            self.format, self.log, self.entries, self.chain, self.time_ms, self.key
+        )
+    }
+
+    /// Whether the key that it names has signed it as it is.
+    pub fn is_signed(&self) -> bool {
+        self.format == FORMAT && self.key.vouches(self.signed().as_bytes(), &self.signature)
+    }
+
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// The text is none.
+    pub fn parse(text: &str) -> Result<Checkpoint, String> {
+        let checkpoint: Checkpoint =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if checkpoint.format != FORMAT {
+            return Err(format!("`{FORMAT}` is expected, it says `{}`", checkpoint.format));
+        }
+        Ok(checkpoint)
+    }
+
+    /// The checkpoint as it is kept.
+    pub fn to_json(&self) -> String {
+        // Texts and numbers always go into JSON.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Keeps the checkpoint beside the log in `folder`. One that is there for the same entries is
+    /// replaced: the new one vouches for the same and perhaps the closing of the log.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<PathBuf, LogError> {
+        let path = path_of(folder, self.entries);
+        let unfinished =
+            path.with_extension(format!("checkpoint-unfinished-{}", std::process::id()));
+        let mut file = File::create(&unfinished).map_err(LogError::io(&unfinished, "create"))?;
+        file.write_all(self.to_json().as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(LogError::io(&unfinished, "write"))?;
+        fs::rename(&unfinished, &path).map_err(LogError::io(&path, "rename"))?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(LogError::io(folder, "flush"))?;
+        Ok(path)
+    }
+}
+
+/// Where the checkpoint behind entry `last` is.
+pub fn path_of(folder: &Path, last: u64) -> PathBuf {
+    folder.join(format!("{last:020}.{EXTENSION}"))
+}
+
+/// A file beside a log that should be a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says, or why it says nothing.
+    pub checkpoint: Result<Checkpoint, String>,
+}
+
+/// The checkpoints beside the log in `folder`, in the order of their entries.
+///
+/// # Errors
+/// The folder or a file in it cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<Kept>, LogError> {
+    let mut paths = Vec::new();
+    for item in fs::read_dir(folder).map_err(LogError::io(folder, "list"))? {
+        let path = item.map_err(LogError::io(folder, "list"))?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let read = |path: PathBuf| {
+        let bytes = fs::read(&path).map_err(LogError::io(&path, "read"))?;
+        let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_string());
+        let checkpoint = text.and_then(|text| Checkpoint::parse(&text)).and_then(|checkpoint| {
+            // One that goes by another's name would take its place.
+            if path_of(folder, checkpoint.entries).file_name() == path.file_name() {
+                Ok(checkpoint)
+            } else {
+                Err(format!("it is for entries 1 to {}, its name is not", checkpoint.entries))
+            }
+        });
+        Ok(Kept { path, checkpoint })
+    };
+    paths.into_iter().map(read).collect()
+}

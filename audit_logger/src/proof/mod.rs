@@ -1,0 +1,24 @@
+//! Proof that a log is what was written: checkpoints signed with a key, and the check against them.
+//!
+//! * [`key`]: the key of an installation.
+//! * [`checkpoint`]: its word for a log up to an entry.
+//! * [`keeper`]: signs and compresses segments while a log is written.
+//! * [`walk`]: reads a log to its end whatever is wrong with it.
+//! * [`mod@check`]: what is wrong with a log, entry by entry.
+//! * [`export`]: what proves an exported file.
+//! * [`mod@retain`]: removes what is proved, followed and no longer wanted.
+
+pub mod check;
+pub mod checkpoint;
+pub mod export;
+pub mod keeper;
+pub mod key;
+pub mod retain;
+pub mod walk;
+
+pub use check::{Check, Finding, check};
+pub use checkpoint::Checkpoint;
+pub use export::{ExportCheck, Prover, check_export};
+pub use keeper::Keeper;
+pub use key::{InstallationKey, KeyError, PublicKey};
+pub use retain::{ProofError, Retained, prove, retain};

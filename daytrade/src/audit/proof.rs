@@ -1,0 +1,225 @@
+//! `daytrade audit prove`, `check` and `compress`.
+
+use super::{AnswerForm, Data};
+use crate::Failure;
+use crate::keys::{KeyArgs, now_ms, public_key};
+use crate::terminal::{during, say};
+use anyhow::anyhow;
+use audit_logger::log::{compress, segments};
+use audit_logger::proof::export::proof_path;
+use audit_logger::proof::{self, Check, ExportCheck, Finding, PublicKey};
+use audit_logger::query::record::time_text;
+use clap::Args;
+use console::style;
+use indicatif::{HumanBytes, HumanCount};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct ProveOptions {
+    #[command(flatten)]
+    data: Data,
+
+    #[command(flatten)]
+    key: KeyArgs,
+
+    /// A text, or the checkpoint as JSON
+    #[arg(long, default_value = "table", value_name = "FORM")]
+    format: AnswerForm,
+}
+
+pub fn prove(options: &ProveOptions) -> Result<ExitCode, Failure> {
+    let folder = options.data.log()?;
+    let key = options.key.load()?;
+    let proven = during("checking the log", || proof::prove(&folder, &key, now_ms()))?;
+    if options.format == AnswerForm::Json {
+        say(proven.to_json().trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = proof::checkpoint::path_of(&folder, proven.entries);
+    say(format_args!("checkpoint  entries 1 to {}", HumanCount(proven.entries)));
+    say(format_args!("chain       {}", proven.chain));
+    say(format_args!("signed      {}", time_text(proven.time_ms)));
+    say(format_args!("public key  {}", proven.key));
+    say(format_args!("file        {}", file.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Args)]
+pub struct CheckOptions {
+    #[command(flatten)]
+    data: Data,
+
+    /// Check this exported file against its proof, without any log
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    export: Option<PathBuf>,
+
+    /// The proof of the export; `FILE.proof` if not given
+    #[arg(long, value_name = "FILE", requires = "export")]
+    proof: Option<PathBuf>,
+
+    /// The public key that must have signed, or a file that holds it; this installation's if not
+    /// given
+    #[arg(long, value_name = "KEY", value_parser = public_key)]
+    public_key: Option<PublicKey>,
+
+    /// How many findings are shown
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    findings: usize,
+
+    /// A text, or JSON
+    #[arg(long, default_value = "table", value_name = "FORM")]
+    format: AnswerForm,
+}
+
+pub fn check(options: &CheckOptions) -> Result<ExitCode, Failure> {
+    match &options.export {
+        Some(export) => check_export(options, export),
+        None => check_log(options),
+    }
+}
+
+fn check_log(options: &CheckOptions) -> Result<ExitCode, Failure> {
+    let folder = options.data.log()?;
+    let ours = crate::keys::own_public_key();
+    let key = options.public_key.or(ours);
+    let checked = during("checking the log", || proof::check(&folder, key))?;
+    if checked.segments == 0 && checked.found == 0 {
+        return Err(anyhow!("the log holds no entry yet").into());
+    }
+    if options.format == AnswerForm::Json {
+        say(serde_json::to_string_pretty(&checked)?);
+        return Ok(code(checked.found));
+    }
+    say(format_args!("{}  {}", verdict(checked.found), folder.display()));
+    tell_log(&checked, key.is_some());
+    tell_findings(&checked.findings, checked.found, options.findings);
+    Ok(code(checked.found))
+}
+
+fn tell_log(checked: &Check, key_given: bool) {
+    if checked.removed > 0 {
+        say(format_args!(
+            "removed     entries 1 to {}; their end is vouched for",
+            HumanCount(checked.removed)
+        ));
+    }
+    let count = HumanCount;
+    say(format_args!("entries     {} to {}", count(checked.first), count(checked.last)));
+    if let Some(at_ms) = checked.vouched_ms {
+        let behind = match checked.unvouched {
+            0 => String::new(),
+            behind => format!("; {} behind them not yet", count(behind)),
+        };
+        let vouched = count(checked.vouched);
+        say(format_args!("vouched for 1 to {vouched}, {}{behind}", time_text(at_ms)));
+    }
+    if checked.tail_bytes > 0 {
+        say(format_args!(
+            "left out    {} bytes at the end: no whole batch (a write under way, or a torn one)",
+            checked.tail_bytes
+        ));
+    }
+    let several = |count: u64, name: &str| match count {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
+    };
+    say(format_args!(
+        "read        {}, {}, {}",
+        HumanBytes(checked.bytes),
+        several(checked.segments, "segment"),
+        several(checked.checkpoints, "checkpoint")
+    ));
+    if let Some(key) = checked.key {
+        let told = match key_given {
+            true => "",
+            false => " (named by the log itself: compare it with what you were given)",
+        };
+        say(format_args!("public key  {key}{told}"));
+    }
+}
+
+fn check_export(options: &CheckOptions, export: &Path) -> Result<ExitCode, Failure> {
+    let proof = options.proof.clone().unwrap_or_else(|| proof_path(export));
+    let key = options.public_key.or_else(crate::keys::own_public_key).ok_or_else(|| {
+        Failure::Usage(anyhow!("--public-key: whose proof is expected? this machine has no key"))
+    })?;
+    let checked = during("checking the export", || proof::check_export(export, &proof, &key))?;
+    if options.format == AnswerForm::Json {
+        say(serde_json::to_string_pretty(&checked)?);
+        return Ok(code(checked.found));
+    }
+    say(format_args!("{}  {}", verdict(checked.found), export.display()));
+    tell_export(&checked);
+    tell_findings(&checked.findings, checked.found, options.findings);
+    Ok(code(checked.found))
+}
+
+fn tell_export(checked: &ExportCheck) {
+    let Some(statement) = &checked.statement else { return };
+    let which = match statement.filter.as_str() {
+        "" => "all of".to_string(),
+        filter => format!("with {filter}, of"),
+    };
+    say(format_args!(
+        "entries     {} as {}, {which} 1 to {}",
+        HumanCount(statement.entries),
+        statement.form,
+        HumanCount(statement.log_entries)
+    ));
+    say(format_args!("log         {}", statement.log));
+    say(format_args!("chain       {}", statement.chain));
+    say(format_args!("signed      {}", time_text(statement.time_ms)));
+    say(format_args!("public key  {}", statement.key));
+}
+
+fn verdict(found: u64) -> impl std::fmt::Display {
+    match found {
+        0 => style("PROVEN").green().bold(),
+        _ => style("NOT PROVEN").red().bold(),
+    }
+}
+
+fn tell_findings(findings: &[Finding], found: u64, shown: usize) {
+    for finding in findings.iter().take(shown) {
+        say(finding);
+    }
+    let hidden = found.saturating_sub(shown.min(findings.len()) as u64);
+    if hidden > 0 {
+        say(format_args!("and {} more", HumanCount(hidden)));
+    }
+}
+
+fn code(found: u64) -> ExitCode {
+    if found == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+#[derive(Args)]
+pub struct CompressOptions {
+    #[command(flatten)]
+    data: Data,
+}
+
+pub fn compress(options: &CompressOptions) -> Result<ExitCode, Failure> {
+    let folder = options.data.log()?;
+    let _lock = segments::lock(&folder)?;
+    let (mut count, mut plain, mut compressed) = (0, 0, 0);
+    during("compressing", || {
+        for path in compress::waiting(&folder)? {
+            let squeezed = compress::compress(&path)?;
+            count += 1;
+            plain += squeezed.plain;
+            compressed += squeezed.compressed;
+        }
+        Ok::<_, audit_logger::LogError>(())
+    })?;
+    match count {
+        0 => say("nothing to compress: the last segment stays as it is, and all others are"),
+        count => say(format_args!(
+            "{count} segments: {} are {} now",
+            HumanBytes(plain),
+            HumanBytes(compressed)
+        )),
+    }
+    Ok(ExitCode::SUCCESS)
+}
