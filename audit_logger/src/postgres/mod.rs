@@ -6,10 +6,12 @@
 //! * [`schema`]: migrations, and the tables of a log and its days.
 //! * [`row`]: an entry as the columns that analysts ask for.
 //! * [`copy`]: rows in the binary form of COPY.
+//! * `select`: which rows a filter asks for.
 
 pub mod copy;
 pub mod row;
 pub mod schema;
+pub(crate) mod select;
 
 use crate::follow::{Batch, LogId, Position, Record, Sink, SinkError, time_of};
 use crate::log::ChainHash;
@@ -117,6 +119,11 @@ impl PostgresUrl {
             Err(_) => Err(SinkError::Unavailable(format!("{self}: no answer"))),
         }
     }
+}
+
+/// Whether the schema is there; one of a later version than this program knows is refused.
+pub(crate) async fn check_schema(client: &Client) -> Result<bool, SinkError> {
+    Ok(schema::known_version(client).await? > 0)
 }
 
 /// What Postgres has of a log.

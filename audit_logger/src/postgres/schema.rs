@@ -32,13 +32,7 @@ pub async fn migrate(client: &mut Client) -> Result<(), SinkError> {
         )
         .await
         .map_err(failed)?;
-    let have = version(&transaction).await?;
-    let newest = MIGRATIONS.len() as i32;
-    if have > newest {
-        return Err(SinkError::Refused(format!(
-            "the schema daytrade has version {have}, this program knows version {newest}"
-        )));
-    }
+    let have = known_version(&transaction).await?;
     for (step, number) in MIGRATIONS.iter().zip(1..).filter(|(_, number)| *number > have) {
         transaction.batch_execute(step).await.map_err(failed)?;
         transaction
@@ -47,6 +41,17 @@ pub async fn migrate(client: &mut Client) -> Result<(), SinkError> {
             .map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
+}
+
+/// The version of the schema, which must be one that this program knows; 0 where there is none.
+pub(super) async fn known_version(client: &impl GenericClient) -> Result<i32, SinkError> {
+    let (have, newest) = (version(client).await?, MIGRATIONS.len() as i32);
+    if have > newest {
+        return Err(SinkError::Refused(format!(
+            "the schema daytrade has version {have}, this program knows version {newest}"
+        )));
+    }
+    Ok(have)
 }
 
 /// The version of the schema; 0 where there is none.

@@ -1,11 +1,15 @@
 //! Postgres as a follower, against a real server that is stopped, killed and cut off.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod asked;
 mod columns;
 mod faults;
 mod following;
 mod log;
 mod server;
+#[path = "../query/world.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod world;
 
 use audit_logger::follow::{Follower, FollowerOptions, LogId};
 use audit_logger::log::LogReader;

@@ -1,12 +1,12 @@
 //! `daytrade audit export`: entries in the order of the log, as they are read; memory does not
 //! grow with them.
 
-use super::Data;
 use super::filter::FilterArgs;
+use super::place::Place;
 use super::records::{csv_head, put_csv, put_json, put_out};
 use crate::Failure;
 use anyhow::{Context, anyhow};
-use audit_logger::query::{Order, Record, scan};
+use audit_logger::query::{Order, Record};
 use audit_logger::xml::{FOOT, HEAD, Renderer};
 use clap::{Args, ValueEnum};
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 #[derive(Args)]
 pub struct ExportOptions {
     #[command(flatten)]
-    data: Data,
+    place: Place,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -51,8 +51,8 @@ struct Rendered {
 }
 
 pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
-    let (_, catalogue) = options.data.open(options.filter.is_narrow())?;
-    let filter = options.filter.filter(&catalogue)?;
+    let source = options.place.open(options.filter.is_narrow())?;
+    let filter = options.filter.filter(&source)?;
     let (form, server) = (options.format, &options.server);
     let mut target = Target::make(options.out)?;
     let (head, foot) = match form {
@@ -64,8 +64,7 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut gone = false;
-    scan(
-        &catalogue,
+    source.scan(
         &filter,
         Order::OldestFirst,
         usize::MAX,

@@ -4,6 +4,7 @@
 mod at;
 mod export;
 mod filter;
+mod place;
 mod records;
 mod search;
 mod show;
@@ -58,15 +59,23 @@ pub fn run(command: AuditCommand) -> Result<ExitCode, Failure> {
 /// Which log is looked at.
 #[derive(Args)]
 pub struct Data {
-    /// The folder of the run, or its log's own
-    #[arg(long, default_value = "out/latest", value_name = "DIR")]
-    data: PathBuf,
+    /// The folder of the run, or its log's own; if not given, that of the newest run under `out`
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
+/// The newest run's.
+const NEWEST: &str = "out/latest";
+
 impl Data {
+    /// Whether a folder was named.
+    pub fn is_given(&self) -> bool {
+        self.data.is_some()
+    }
+
     /// The folder of the log.
     pub fn log(&self) -> anyhow::Result<PathBuf> {
-        let given = &self.data;
+        let given = self.data.as_deref().unwrap_or(Path::new(NEWEST));
         if !given.exists() {
             return Err(anyhow!(
                 "{}: there is no such folder (--data names the one that a run writes to)",
@@ -77,7 +86,7 @@ impl Data {
             return Err(anyhow!("{}: is a file, not the folder of a run", given.display()));
         }
         let holds_log = |folder: &Path| segments::list(folder).map(|found| !found.is_empty());
-        for folder in [log_in(given), given.clone()] {
+        for folder in [log_in(given), given.to_path_buf()] {
             if holds_log(&folder)? {
                 return Ok(folder);
             }

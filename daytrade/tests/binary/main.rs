@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod disk_full;
 mod experiments;
+mod from_postgres;
 mod interrupt;
 mod quote_server;
 mod replay_course;
