@@ -2,15 +2,16 @@
 //! grow with them.
 
 use super::filter::FilterArgs;
+use super::parquet::ParquetWriter;
 use super::place::Place;
 use super::records::{csv_head, put_csv, put_json, put_out};
 use crate::Failure;
 use anyhow::{Context, anyhow};
-use audit_logger::query::{Order, Record};
+use audit_logger::query::{Filter, Order, Record, Source};
 use audit_logger::xml::{FOOT, HEAD, Renderer};
 use clap::{Args, ValueEnum};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ pub struct ExportOptions {
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// The course's XML log, JSON lines or CSV
+    /// The course's XML log, JSON lines, CSV or Parquet
     #[arg(long, value_name = "FORM")]
     format: ExportForm,
 
@@ -41,6 +42,7 @@ enum ExportForm {
     Xml,
     Jsonl,
     Csv,
+    Parquet,
 }
 
 /// What a thread made of a part of the log.
@@ -54,10 +56,13 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
     let source = options.place.open(options.filter.is_narrow())?;
     let filter = options.filter.filter(&source)?;
     let (form, server) = (options.format, &options.server);
+    if form == ExportForm::Parquet {
+        return parquet(&source, &filter, options.out);
+    }
     let mut target = Target::make(options.out)?;
     let (head, foot) = match form {
         ExportForm::Xml => (HEAD.to_string(), FOOT),
-        ExportForm::Jsonl => (String::new(), ""),
+        ExportForm::Jsonl | ExportForm::Parquet => (String::new(), ""),
         ExportForm::Csv => (csv_head(), ""),
     };
     if target.put(head.as_bytes())?.is_break() {
@@ -75,6 +80,7 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
             }
             ExportForm::Jsonl => put_json(&Record::of(number, &entry), &mut part.bytes),
             ExportForm::Csv => put_csv(&Record::of(number, &entry), &mut part.bytes),
+            ExportForm::Parquet => {}
         },
         |part| {
             let flow = target.put(&part.bytes)?;
@@ -86,6 +92,26 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
         let _ = target.put(foot.as_bytes())?;
         target.finish()?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parquet(source: &Source, filter: &Filter, out: Option<PathBuf>) -> Result<ExitCode, Failure> {
+    if out.is_none() && io::stdout().is_terminal() {
+        let reason = "a Parquet file is nothing to read on a terminal: --out names a file for it";
+        return Err(Failure::Usage(anyhow!(reason)));
+    }
+    let mut writer = ParquetWriter::begin(Target::make(out)?)?;
+    source.scan(
+        filter,
+        Order::OldestFirst,
+        usize::MAX,
+        |part: &mut Vec<Record>, number, entry| part.push(Record::of(number, &entry)),
+        |part| {
+            writer.put(part)?;
+            Ok::<_, anyhow::Error>(ControlFlow::Continue(()))
+        },
+    )?;
+    writer.finish()?.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,10 +144,27 @@ impl Target {
         }
     }
 
+    /// Puts a file in its place.
     fn finish(self) -> anyhow::Result<()> {
         if let Target::File { path, unfinished, .. } = self {
             fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
         }
         Ok(())
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::Output => io::stdout().lock().write(bytes),
+            Target::File { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Target::Output => io::stdout().lock().flush(),
+            Target::File { .. } => Ok(()),
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod at;
 mod export;
 mod filter;
+mod parquet;
 mod place;
 mod records;
 mod search;
@@ -31,7 +32,7 @@ pub enum AuditCommand {
     Show(show::ShowOptions),
     /// Tell an account as it was right after a transaction
     At(at::AtOptions),
-    /// Write entries as XML, JSON lines or CSV
+    /// Write entries as XML, JSON lines, CSV or Parquet
     Export(export::ExportOptions),
     /// Count commands, refusals, users and quotes
     Stats(stats::StatsOptions),

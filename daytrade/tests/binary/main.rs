@@ -13,6 +13,7 @@ mod disk_full;
 mod experiments;
 mod from_postgres;
 mod interrupt;
+mod parquet_export;
 mod quote_server;
 mod replay_course;
 mod reports;
