@@ -9,11 +9,13 @@
 //! * [`frontier`]: where a log ends, without reading what stands in it.
 //! * [`identity`]: what tells a log from every other.
 //! * [`follower`]: the thread, its back-off and what it tells of itself.
+//! * `meter`: what it tells to whatever collects metrics.
 //! * [`pace`]: leaves the cores to trading while there is much of it.
 
 pub mod follower;
 pub mod frontier;
 pub mod identity;
+mod meter;
 pub mod pace;
 pub mod tail;
 

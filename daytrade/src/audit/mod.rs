@@ -6,6 +6,7 @@ mod export;
 mod filter;
 mod parquet;
 mod place;
+mod prometheus;
 mod records;
 mod search;
 mod show;
