@@ -45,7 +45,7 @@ pub enum Command {
     Audit(AuditCommand),
     /// Be a quote server like the course's: its protocol, its delays and its faults
     QuoteServer(QuoteServerOptions),
-    /// Measure what quotes take and cost, and draw it
+    /// Measure what quotes and stores take and cost, and draw it
     #[command(subcommand)]
     Experiment(ExperimentCommand),
     /// Make workload files

@@ -6,9 +6,11 @@
 //! * [`schema`]: migrations, and the tables of a log and its days.
 //! * [`row`]: an entry as the columns that analysts ask for.
 //! * [`copy`]: rows in the binary form of COPY.
+//! * [`one_by_one`]: the same rows one by one, as a yardstick.
 //! * `select`: which rows a filter asks for.
 
 pub mod copy;
+pub mod one_by_one;
 pub mod row;
 pub mod schema;
 pub(crate) mod select;
