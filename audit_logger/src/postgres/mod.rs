@@ -36,6 +36,16 @@ const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// Bytes of rows that are handed over at once.
 const COPY_CHUNK: usize = 256 << 10;
 
+/// Rows after which the index of what comes in order is brought up to them. Until then queries
+/// look at each of them.
+const SUMMARISE_EVERY: usize = 250_000;
+
+/// The same, once few come in.
+const SUMMARISE_LEAST: usize = 20_000;
+
+/// Fewer rows in a batch than this are few.
+const RESTS_BELOW: usize = 5_000;
+
 /// Where a Postgres is: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`.
 #[derive(Clone)]
 pub struct PostgresUrl {
@@ -188,6 +198,8 @@ struct Session {
     log: i32,
     days: FxHashSet<i64>,
     columns: String,
+    /// Rows that the index of what comes in order does not know yet.
+    unsummarised: usize,
 }
 
 impl PostgresSink {
@@ -208,7 +220,7 @@ impl PostgresSink {
         };
         let days = schema::days_of(&client, found.log).await?;
         let columns = row::COLUMNS.join(", ");
-        self.session = Some(Session { client, log: found.log, days, columns });
+        self.session = Some(Session { client, log: found.log, days, columns, unsummarised: 0 });
         Ok(found.position)
     }
 }
@@ -299,7 +311,17 @@ impl Session {
                 return Err(SinkError::Unavailable(reason));
             }
         }
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        self.unsummarised += batch.len();
+        let rests = batch.len() < RESTS_BELOW && self.unsummarised >= SUMMARISE_LEAST;
+        if rests || self.unsummarised >= SUMMARISE_EVERY {
+            self.unsummarised = 0;
+            // The rows are there whether this works or not.
+            if let Err(error) = schema::summarise(&self.client, self.log).await {
+                tracing::debug!(%error, "new pages are not summarised yet");
+            }
+        }
+        Ok(())
     }
 }
 

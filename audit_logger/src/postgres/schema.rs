@@ -152,6 +152,27 @@ pub fn new_days(times: impl Iterator<Item = u64>, known: &FxHashSet<i64>) -> Vec
     days
 }
 
+/// Brings the BRIN indexes of a log up to its newest pages. A server does so by itself when it
+/// vacuums, which may be a minute later.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn summarise(client: &Client, log: i32) -> Result<(), SinkError> {
+    client
+        .execute(
+            "SELECT brin_summarize_new_values(i.indexrelid) \
+             FROM pg_inherits p \
+             JOIN pg_index i ON i.indrelid = p.inhrelid \
+             JOIN pg_class c ON c.oid = i.indexrelid \
+             JOIN pg_am a ON a.oid = c.relam \
+             WHERE p.inhparent = to_regclass($1) AND a.amname = 'brin'",
+            &[&format!("daytrade.entries_{log}")],
+        )
+        .await
+        .map(|_| ())
+        .map_err(failed)
+}
+
 /// Makes the table of a day.
 ///
 /// # Errors

@@ -330,9 +330,7 @@ impl<'a> Pages<'a> {
         };
         match self.order {
             Order::OldestFirst => self.left = reached + 1..=last,
-            // Entry 0 is none.
-            Order::NewestFirst if reached == 0 => self.left = 1..=0,
-            Order::NewestFirst => self.left = first..=reached - 1,
+            Order::NewestFirst => self.left = first..=reached.saturating_sub(1),
         }
         if full {
             let looked_at =

@@ -222,3 +222,20 @@ fn narrow_questions_are_answered_by_the_indexes() {
     let everything = stored.plan(&Filter::default()).unwrap();
     assert!(everything.contains("Seq Scan"), "{everything}");
 }
+
+/// What was stored a moment ago is found as quickly as what is old: nobody waits for a vacuum.
+#[test]
+fn new_rows_are_in_the_index_of_what_comes_in_order() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    log::grow(&mut log::open(folder.path()), 2, 70_000);
+    until_complete(&follow(server.url(), folder.path()), 70_001);
+    let rows = server.sql().rows(
+        "SELECT sum(brin_summarize_new_values(i.indexrelid))::bigint, \
+                sum(pg_relation_size(i.indrelid) / 8192 / 32)::bigint \
+         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam \
+         WHERE a.amname = 'brin' AND c.relkind = 'i'",
+    );
+    let (left, all): (i64, i64) = (rows[0].get(0), rows[0].get(1));
+    assert!(all > 40 && left < all / 2, "{left} of {all} stretches were not in it");
+}

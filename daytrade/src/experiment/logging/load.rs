@@ -23,8 +23,8 @@ use tokio::sync::watch;
 /// How often the backlog is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Points of the backlog that are kept.
-const POINTS: usize = 240;
+/// How much later than one point of the backlog the next is that is kept.
+const POINT_EVERY: f64 = 1.03;
 
 /// What is played.
 pub struct Load {
@@ -199,10 +199,15 @@ fn watch(
     }
 }
 
-/// As many points as tell the story.
+/// As many points as tell the story: what is over soon is looked at more closely.
 fn thinned(points: Vec<(f64, u64)>) -> Vec<(f64, u64)> {
-    let step = points.len().div_ceil(POINTS).max(1);
     let last = points.len().saturating_sub(1);
-    let kept = points.iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last);
-    kept.map(|(_, point)| *point).collect()
+    let mut kept: Vec<(f64, u64)> = Vec::new();
+    for (at, point) in points.into_iter().enumerate() {
+        let before = kept.last().map_or(0.0, |(before, _)| *before);
+        if at == 0 || at == last || point.0 >= before * POINT_EVERY {
+            kept.push(point);
+        }
+    }
+    kept
 }

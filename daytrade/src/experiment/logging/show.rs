@@ -106,7 +106,8 @@ pub fn page(
     page.section(
         "How far each store is behind",
         "Entries that are durable in the log and not yet in the store, by the time since the first \
-         command. A line that reaches the ground has caught up.",
+         command. A line that reaches the ground has caught up. A store moves on by the batches \
+         of the log.",
         &plot(figures),
     );
     page.section(

@@ -134,7 +134,7 @@ impl Store for Copied {
     }
 
     fn about(&self) -> &'static str {
-        "Postgres as `replay --audit` fills it: binary COPY in batches, each in one transaction \
+        "Postgres as a run with --audit fills it: binary COPY in batches, each in one transaction \
          with the position"
     }
 
