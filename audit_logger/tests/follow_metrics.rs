@@ -48,6 +48,9 @@ impl Recorder for Gauges {
     }
 }
 
+/// Tells a gauge by its name.
+type Values<'a> = &'a dyn Fn(&str) -> f64;
+
 /// A store that takes nothing while it is shut.
 struct Door(Arc<AtomicBool>, Position);
 
@@ -105,7 +108,7 @@ fn how_far_a_store_is_behind_can_be_watched() {
     let store = shut.clone();
     let follower =
         Follower::start("door", folder.path(), options, || Door(store, Position::START)).unwrap();
-    let until = |what: &str, done: &dyn Fn(&dyn Fn(&str) -> f64) -> bool| {
+    let until = |what: &str, done: &dyn Fn(Values<'_>) -> bool| {
         let started = Instant::now();
         let value = |name: &str| {
             let all = gauges.0.lock().unwrap();

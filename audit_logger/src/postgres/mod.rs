@@ -49,7 +49,8 @@ const RESTS_BELOW: usize = 5_000;
 /// Where a Postgres is: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`.
 #[derive(Clone)]
 pub struct PostgresUrl {
-    config: Config,
+    // Options are handed around with URLs in them, and this is large.
+    config: Box<Config>,
     shown: String,
 }
 
@@ -69,7 +70,7 @@ impl FromStr for PostgresUrl {
             .connect_timeout(CONNECT_TIMEOUT)
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(DEAD_AFTER);
-        Ok(PostgresUrl { config, shown: without_password(text) })
+        Ok(PostgresUrl { config: Box::new(config), shown: without_password(text) })
     }
 }
 

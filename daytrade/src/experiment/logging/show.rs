@@ -3,6 +3,7 @@
 use super::super::chart::{Axis, Plot, round_step, steps};
 use super::super::page::{Page, Row, Tile, facts, legend, table as html_table};
 use super::super::text::{NOTHING, columns, count};
+use super::stores::LeftOut;
 use super::{ALONE, Figures, LoggingOptions, Measured};
 use std::time::Duration;
 
@@ -14,14 +15,11 @@ const SEED: [(&str, &str); 4] = [
     ("a Redis in between", "six more minutes to Postgres after a run of 45 s"),
 ];
 
-/// What is left out, and the option that would have it measured.
-type LeftOut = [(&'static str, &'static str)];
-
 /// The table for the terminal.
 pub fn table(
     options: &LoggingOptions,
     figures: &Figures,
-    left_out: &LeftOut,
+    left_out: &[LeftOut],
     wall: Duration,
 ) -> String {
     let head = ["store", "entries/s", "complete after", "most behind", "commands/s", "of alone"];
@@ -71,7 +69,7 @@ fn lead(options: &LoggingOptions, figures: &Figures, wall: Duration) -> String {
     )
 }
 
-fn left_out_in_words(left_out: &LeftOut) -> Option<String> {
+fn left_out_in_words(left_out: &[LeftOut]) -> Option<String> {
     let words: Vec<String> =
         left_out.iter().map(|(name, option)| format!("{name} (no {option})")).collect();
     (!words.is_empty()).then(|| format!("left out: {}", words.join(", ")))
@@ -81,7 +79,7 @@ fn left_out_in_words(left_out: &LeftOut) -> Option<String> {
 pub fn page(
     options: &LoggingOptions,
     figures: &Figures,
-    left_out: &LeftOut,
+    left_out: &[LeftOut],
     wall: Duration,
 ) -> String {
     let slowest = figures

@@ -35,8 +35,11 @@ pub trait Store {
     fn remove(&self, log: &Path) -> anyhow::Result<()>;
 }
 
+/// A store that is left out, and the option that would have it measured.
+pub type LeftOut = (&'static str, &'static str);
+
 /// The stores that are given, and those that are not with the option that would give them.
-pub fn given(options: &LoggingOptions) -> (Vec<Box<dyn Store>>, Vec<(&'static str, &'static str)>) {
+pub fn given(options: &LoggingOptions) -> (Vec<Box<dyn Store>>, Vec<LeftOut>) {
     let mut stores: Vec<Box<dyn Store>> = vec![Box::new(FlatFile)];
     let mut left_out = Vec::new();
     match &options.audit {
