@@ -8,7 +8,7 @@ CLIPPY := cargo clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: format arrows lint tests docs deny ## Check everything: what CI runs
@@ -32,6 +32,10 @@ services: ## Install the servers that tests start, where they are absent (none i
 .PHONY: tests
 tests: services ## Run all tests
 	cargo test --workspace --locked
+
+.PHONY: campaign-postgres
+campaign-postgres: services ## Kill and stop a Postgres fifty times each under load (minutes)
+	DAYTRADE_CAMPAIGN=50 cargo test -p audit_logger --locked --test postgres -- --nocapture campaign
 
 .PHONY: docs
 docs: ## Build the API documentation, warnings denied

@@ -53,7 +53,7 @@ pub enum Command {
     Orders(OrdersOptions),
     /// Be a quote server like the course's: its protocol, its delays and its faults
     QuoteServer(QuoteServerOptions),
-    /// Measure what quotes take and cost, and draw it
+    /// Measure what quotes and stores take and cost, and draw it
     #[command(subcommand)]
     Experiment(ExperimentCommand),
     /// Make workload files

@@ -3,6 +3,7 @@
 //! Whatever goes wrong, it asks the store where it stands and goes on from there. It never assumes
 //! that a write that failed was not done, nor that it was.
 
+use super::meter::Meter;
 use super::pace::Pace;
 use super::{Batch, Frontier, LogId, Sink, SinkError, Tail, TailError, roll};
 use crate::error::LogError;
@@ -70,6 +71,19 @@ pub enum State {
     Stopped,
 }
 
+impl State {
+    /// Its name: `starting`, `following`, `waiting`, `refused` or `stopped`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Starting => "starting",
+            State::Following => "following",
+            State::Waiting { .. } => "waiting",
+            State::Refused(_) => "refused",
+            State::Stopped => "stopped",
+        }
+    }
+}
+
 /// What a follower tells of itself.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -135,12 +149,13 @@ impl Follower {
                 rate: Rate::default(),
                 attempts: 0,
                 enrolled: None,
+                meter: Meter::new(name),
             };
             runtime.block_on(async {
                 select! {
                     biased;
                     _ = stopped.wait_for(|stop| *stop) => {
-                        work.status.send_modify(|status| status.state = State::Stopped);
+                        work.enter(State::Stopped);
                     }
                     () = work.run() => {}
                 }
@@ -211,6 +226,7 @@ struct Work<S> {
     attempts: u32,
     /// What was noted of the store beside the log last, and when.
     enrolled: Option<(u64, Instant)>,
+    meter: Meter,
 }
 
 /// Why following has stopped for now.
@@ -226,7 +242,7 @@ impl<S: Sink> Work<S> {
             let reason = match trouble {
                 Trouble::Never(reason) => {
                     tracing::error!(store = self.sink.name(), reason, "follower gave up");
-                    self.status.send_modify(|status| status.state = State::Refused(reason));
+                    self.enter(State::Refused(reason));
                     return;
                 }
                 Trouble::Later(reason) => reason,
@@ -235,9 +251,22 @@ impl<S: Sink> Work<S> {
             let attempts = self.attempts;
             let doubled = (1 << (attempts - 1).min(16)).min(LONGEST_WAIT);
             tracing::warn!(store = self.sink.name(), reason, attempts, "follower tries again");
-            self.status.send_modify(|status| status.state = State::Waiting { reason, attempts });
+            self.enter(State::Waiting { reason, attempts });
             sleep(self.options.retry * doubled).await;
         }
+    }
+
+    /// Tells that it does something else now. The log grows on whatever becomes of the store.
+    fn enter(&mut self, state: State) {
+        let log_next = match &self.options.durable {
+            Some(durable) => *durable.borrow(),
+            None => Frontier::of(&self.folder).map_or(1, |frontier| frontier.next()),
+        };
+        self.status.send_modify(|status| {
+            status.state = state;
+            status.log_next = log_next.max(status.log_next);
+        });
+        self.meter.tell(&self.status.borrow());
     }
 
     /// Follows from where the store stands until something goes wrong.
@@ -325,6 +354,7 @@ impl<S: Sink> Work<S> {
             }
             !same
         });
+        self.meter.tell(&self.status.borrow());
         Ok(log_next)
     }
 }

@@ -10,11 +10,13 @@
 //! * [`identity`]: what tells a log from every other.
 //! * [`follower`]: the thread, its back-off and what it tells of itself.
 //! * [`roll`]: which stores follow, kept beside the log.
+//! * `meter`: what it tells to whatever collects metrics.
 //! * [`pace`]: leaves the cores to trading while there is much of it.
 
 pub mod follower;
 pub mod frontier;
 pub mod identity;
+mod meter;
 pub mod pace;
 pub mod roll;
 pub mod tail;

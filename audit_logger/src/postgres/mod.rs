@@ -6,11 +6,15 @@
 //! * [`schema`]: migrations, and the tables of a log and its days.
 //! * [`row`]: an entry as the columns that analysts ask for.
 //! * [`copy`]: rows in the binary form of COPY.
+//! * [`one_by_one`]: the same rows one by one, as a yardstick.
+//! * `select`: which rows a filter asks for.
 
 pub mod copy;
 mod mirror;
+pub mod one_by_one;
 pub mod row;
 pub mod schema;
+pub(crate) mod select;
 
 pub use mirror::PostgresMirror;
 
@@ -35,10 +39,21 @@ const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// Bytes of rows that are handed over at once.
 const COPY_CHUNK: usize = 256 << 10;
 
+/// Rows after which the index of what comes in order is brought up to them. Until then queries
+/// look at each of them.
+const SUMMARISE_EVERY: usize = 250_000;
+
+/// The same, once few come in.
+const SUMMARISE_LEAST: usize = 20_000;
+
+/// Fewer rows in a batch than this are few.
+const RESTS_BELOW: usize = 5_000;
+
 /// Where a Postgres is: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`.
 #[derive(Clone)]
 pub struct PostgresUrl {
-    config: Config,
+    // Options are handed around with URLs in them, and this is large.
+    config: Box<Config>,
     shown: String,
 }
 
@@ -58,7 +73,7 @@ impl FromStr for PostgresUrl {
             .connect_timeout(CONNECT_TIMEOUT)
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(DEAD_AFTER);
-        Ok(PostgresUrl { config, shown: without_password(text) })
+        Ok(PostgresUrl { config: Box::new(config), shown: without_password(text) })
     }
 }
 
@@ -122,6 +137,11 @@ impl PostgresUrl {
     }
 }
 
+/// Whether the schema is there; one of a later version than this program knows is refused.
+pub(crate) async fn check_schema(client: &Client) -> Result<bool, SinkError> {
+    Ok(schema::known_version(client).await? > 0)
+}
+
 /// What Postgres has of a log.
 #[derive(Clone, Debug)]
 pub struct StoredLog {
@@ -182,6 +202,8 @@ struct Session {
     log: i32,
     days: FxHashSet<i64>,
     columns: String,
+    /// Rows that the index of what comes in order does not know yet.
+    unsummarised: usize,
 }
 
 impl PostgresSink {
@@ -202,7 +224,7 @@ impl PostgresSink {
         };
         let days = schema::days_of(&client, found.log).await?;
         let columns = row::COLUMNS.join(", ");
-        self.session = Some(Session { client, log: found.log, days, columns });
+        self.session = Some(Session { client, log: found.log, days, columns, unsummarised: 0 });
         Ok(found.position)
     }
 }
@@ -297,7 +319,17 @@ impl Session {
                 return Err(SinkError::Unavailable(reason));
             }
         }
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        self.unsummarised += batch.len();
+        let rests = batch.len() < RESTS_BELOW && self.unsummarised >= SUMMARISE_LEAST;
+        if rests || self.unsummarised >= SUMMARISE_EVERY {
+            self.unsummarised = 0;
+            // The rows are there whether this works or not.
+            if let Err(error) = schema::summarise(&self.client, self.log).await {
+                tracing::debug!(%error, "new pages are not summarised yet");
+            }
+        }
+        Ok(())
     }
 }
 

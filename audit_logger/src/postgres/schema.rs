@@ -32,13 +32,7 @@ pub async fn migrate(client: &mut Client) -> Result<(), SinkError> {
         )
         .await
         .map_err(failed)?;
-    let have = version(&transaction).await?;
-    let newest = MIGRATIONS.len() as i32;
-    if have > newest {
-        return Err(SinkError::Refused(format!(
-            "the schema daytrade has version {have}, this program knows version {newest}"
-        )));
-    }
+    let have = known_version(&transaction).await?;
     for (step, number) in MIGRATIONS.iter().zip(1..).filter(|(_, number)| *number > have) {
         transaction.batch_execute(step).await.map_err(failed)?;
         transaction
@@ -47,6 +41,17 @@ pub async fn migrate(client: &mut Client) -> Result<(), SinkError> {
             .map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
+}
+
+/// The version of the schema, which must be one that this program knows; 0 where there is none.
+pub(super) async fn known_version(client: &impl GenericClient) -> Result<i32, SinkError> {
+    let (have, newest) = (version(client).await?, MIGRATIONS.len() as i32);
+    if have > newest {
+        return Err(SinkError::Refused(format!(
+            "the schema daytrade has version {have}, this program knows version {newest}"
+        )));
+    }
+    Ok(have)
 }
 
 /// The version of the schema; 0 where there is none.
@@ -145,6 +150,27 @@ pub fn new_days(times: impl Iterator<Item = u64>, known: &FxHashSet<i64>) -> Vec
         last = Some(day);
     }
     days
+}
+
+/// Brings the BRIN indexes of a log up to its newest pages. A server does so by itself when it
+/// vacuums, which may be a minute later.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn summarise(client: &Client, log: i32) -> Result<(), SinkError> {
+    client
+        .execute(
+            "SELECT brin_summarize_new_values(i.indexrelid) \
+             FROM pg_inherits p \
+             JOIN pg_index i ON i.indrelid = p.inhrelid \
+             JOIN pg_class c ON c.oid = i.indexrelid \
+             JOIN pg_am a ON a.oid = c.relam \
+             WHERE p.inhparent = to_regclass($1) AND a.amname = 'brin'",
+            &[&format!("daytrade.entries_{log}")],
+        )
+        .await
+        .map(|_| ())
+        .map_err(failed)
 }
 
 /// Makes the table of a day.

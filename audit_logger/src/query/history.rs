@@ -3,8 +3,7 @@
 
 use super::filter::{StockOf, stock_of};
 use super::record::time_ms;
-use super::scan::{Order, collect, scan};
-use super::{Catalogue, Filter, Record};
+use super::{Filter, Order, QueryError, Record, Source};
 use crate::error::LogError;
 use domain::trading::{Accepted, Account, Entry, Outcome, TransactionNum, UserName, entry};
 use serde::Serialize;
@@ -14,9 +13,9 @@ use thiserror::Error;
 /// What cannot be told.
 #[derive(Debug, Error)]
 pub enum HistoryError {
-    /// The log cannot be read.
+    /// The log cannot be read, or the store not asked.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(#[from] QueryError),
     /// The log knows no such transaction.
     #[error("transaction {0} is not in the log")]
     NoTransaction(u64),
@@ -100,8 +99,8 @@ impl Standing {
 ///
 /// # Errors
 /// The log cannot be read, does not follow from the rules, or knows no such transaction.
-pub fn story(catalogue: &Catalogue, transaction: u64) -> Result<Story, HistoryError> {
-    let own = of_transaction(catalogue, transaction)?;
+pub fn story(source: &Source, transaction: u64) -> Result<Story, HistoryError> {
+    let own = of_transaction(source, transaction)?;
     let mut story = Story { transaction, opened_by: None, steps: Vec::new() };
     story.opened_by = own.iter().find_map(|(_, entry)| opened_by(entry)).map(|opened| opened.0);
     let Some(user) = own.iter().find_map(|(_, entry)| entry.account()).cloned() else {
@@ -114,7 +113,7 @@ pub fn story(catalogue: &Catalogue, transaction: u64) -> Result<Story, HistoryEr
         return Ok(story);
     };
     let number = TransactionNum(transaction);
-    fold(catalogue, &user, u64::MAX, |at, entry, before, after| {
+    fold(source, &user, u64::MAX, |at, entry, before, after| {
         if entry.transaction() == number || opened_by(entry) == Some(number) {
             let account = entry.account().map(|_| Change {
                 before: Standing::of(before, entry),
@@ -143,46 +142,42 @@ pub struct AccountThen {
 /// The log cannot be read, does not follow from the rules, knows no such transaction, or the user
 /// had no account then.
 pub fn account_at(
-    catalogue: &Catalogue,
+    source: &Source,
     user: &UserName,
     transaction: u64,
 ) -> Result<AccountThen, HistoryError> {
-    let own = of_transaction(catalogue, transaction)?;
+    let own = of_transaction(source, transaction)?;
     // What it caused later (an expiry, a fill) carries its number too and is not counted in.
     let command = own.iter().find(|(_, entry)| matches!(entry, Entry::Command(_)));
     let (last, entry) = command.ok_or(HistoryError::NoTransaction(transaction))?;
-    let account = fold(catalogue, user, *last, |_, _, _, _| {})?;
+    let account = fold(source, user, *last, |_, _, _, _| {})?;
     if !account.open {
         return Err(HistoryError::NoAccount { user: user.to_string(), transaction });
     }
     Ok(AccountThen { account, entry: *last, time_ms: time_ms(entry) })
 }
 
-fn of_transaction(
-    catalogue: &Catalogue,
-    transaction: u64,
-) -> Result<Vec<(u64, Entry)>, HistoryError> {
+fn of_transaction(source: &Source, transaction: u64) -> Result<Vec<(u64, Entry)>, HistoryError> {
     let filter = Filter { transactions: Some(transaction..=transaction), ..Filter::default() };
-    let own = collect(catalogue, &filter, Order::OldestFirst, usize::MAX)?;
+    let own = source.collect(&filter, Order::OldestFirst, usize::MAX)?;
     if own.is_empty() { Err(HistoryError::NoTransaction(transaction)) } else { Ok(own) }
 }
 
 /// Folds the entries of `user` up to and including `last`; `each` sees every one with the account
 /// before and after it.
 fn fold(
-    catalogue: &Catalogue,
+    source: &Source,
     user: &UserName,
     last: u64,
     mut each: impl FnMut(u64, &Entry, &Account, &Account),
 ) -> Result<Account, HistoryError> {
-    if catalogue.first() > 1 {
-        return Err(HistoryError::BeginsLate(catalogue.first()));
+    if source.first() > 1 {
+        return Err(HistoryError::BeginsLate(source.first()));
     }
     let users = vec![user.to_string()];
     let filter = Filter { users, entries: 0..=last, ..Filter::default() };
     let mut account = Account::default();
-    scan(
-        catalogue,
+    source.scan(
         &filter,
         Order::OldestFirst,
         usize::MAX,
@@ -196,7 +191,7 @@ fn fold(
                 }
                 each(*number, fact, &before, &account);
             }
-            Ok::<_, LogError>(ControlFlow::Continue(()))
+            Ok::<_, QueryError>(ControlFlow::Continue(()))
         },
     )?;
     Ok(account)

@@ -7,6 +7,8 @@
 //! * [`follow`]: goes on where the log ended.
 //! * [`history`]: one transaction with all that came of it; an account as it was.
 //! * [`stats`]: counts of commands, refusals, users and quotes.
+//! * [`source`]: the one door to all of it, whether segments or a store are asked.
+//! * [`stored`]: a log as a Postgres has it.
 //!
 //! Everything that is read is checked by its checksum. The chain of hashes is not followed: a
 //! search reads a thousandth of the log, and the chain is proved by reading all of it.
@@ -17,11 +19,15 @@ pub mod follow;
 pub mod history;
 pub mod record;
 pub mod scan;
+pub mod source;
 pub mod stats;
+pub mod stored;
 
 pub use catalogue::Catalogue;
 pub use filter::{Filter, OutcomeIs};
 pub use follow::Follower;
 pub use record::Record;
 pub use scan::{Order, scan};
+pub use source::{QueryError, Source};
 pub use stats::Stats;
+pub use stored::{Stored, Which};

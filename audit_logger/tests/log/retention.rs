@@ -158,7 +158,8 @@ fn who_needs_what_was_removed_says_so() {
         assert!(late(&dumped), "{dumped}");
     }
     let catalogue = Catalogue::open(folder, true).unwrap();
-    let told = story(&catalogue, 199).unwrap_err();
+    let source = Catalogue::open(folder, true).unwrap().into();
+    let told = story(&source, 199).unwrap_err();
     assert!(matches!(told, HistoryError::BeginsLate(found) if found == first), "{told}");
     let tail = Tail::open(folder, Position::START).map(drop).unwrap_err();
     assert!(matches!(tail, TailError::BeginsLate { first: found, .. } if found == first), "{tail}");

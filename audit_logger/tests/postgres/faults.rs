@@ -39,55 +39,6 @@ fn connections_that_are_cut_lose_and_double_nothing() {
 }
 
 #[test]
-fn a_server_that_is_killed_loses_and_doubles_nothing() {
-    let mut server = Server::start();
-    let folder = tempfile::tempdir().unwrap();
-    let mut writer = log::open(folder.path());
-    let mut chance = Seeded(12);
-    more(&mut writer, &mut chance);
-    let follower = follow(server.url(), folder.path());
-    for _ in 0..8 {
-        let before = follower.status().next;
-        for _ in 0..3 {
-            more(&mut writer, &mut chance);
-        }
-        a_moment(&mut chance, 40);
-        server.kill();
-        more(&mut writer, &mut chance);
-        server.run();
-        // It must come back to it each time, or the kills would meet nothing.
-        let started = Instant::now();
-        while follower.status().next <= before {
-            assert!(started.elapsed() < PATIENCE, "{:?}", follower.status());
-            sleep(Duration::from_millis(1));
-        }
-    }
-    until_complete(&follower, writer.next_entry());
-    assert_same(&server, folder.path());
-}
-
-#[test]
-fn a_server_that_hangs_is_waited_for_and_holds_up_no_writer() {
-    let server = Server::start();
-    let folder = tempfile::tempdir().unwrap();
-    let mut writer = log::open(folder.path());
-    let mut chance = Seeded(13);
-    more(&mut writer, &mut chance);
-    let follower = follow(server.url(), folder.path());
-    for _ in 0..20 {
-        more(&mut writer, &mut chance);
-        a_moment(&mut chance, 15);
-        server.freeze();
-        // The log takes entries all the while.
-        more(&mut writer, &mut chance);
-        a_moment(&mut chance, 30);
-        server.thaw();
-    }
-    until_complete(&follower, writer.next_entry());
-    assert_same(&server, folder.path());
-}
-
-#[test]
 fn a_server_that_takes_nothing_is_tried_again_until_it_does() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();

@@ -86,6 +86,13 @@ impl Server {
         server
     }
 
+    /// Gives a folder to the user as whom the server runs.
+    pub(crate) fn own(&self, folder: &Path) {
+        if let Some(user) = other_user() {
+            chown(folder, Some(user), Some(user)).unwrap();
+        }
+    }
+
     /// Starts the server where it is not running, and waits until it answers.
     pub(crate) fn run(&mut self) {
         let started = Instant::now();

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use audit_logger::query::history::{HistoryError, account_at, story};
-use audit_logger::query::{Catalogue, Stats};
+use audit_logger::query::{Catalogue, Source, Stats};
 use domain::trading::{Account, Entry, UserName, entry};
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ fn an_account_is_told_as_it_was_after_any_transaction() {
         let folder = tempfile::tempdir().unwrap();
         let (entries, at_the_end) = trade(&mut chance, 5, 200);
         write(folder.path(), &entries, &mut chance, 40, 8_000);
-        let catalogue = Catalogue::open_above(folder.path(), Some(0)).unwrap();
+        let source = Source::from(Catalogue::open_above(folder.path(), Some(0)).unwrap());
         let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
         for fact in &entries {
             if let Some(user) = fact.account() {
@@ -27,7 +27,7 @@ fn an_account_is_told_as_it_was_after_any_transaction() {
             let transaction = decided.command.transaction.0;
             for user in (0..5).map(|user| format!("u{user}")) {
                 let name = UserName::parse(user.as_bytes()).unwrap();
-                match (account_at(&catalogue, &name, transaction), accounts.get(&user)) {
+                match (account_at(&source, &name, transaction), accounts.get(&user)) {
                     (Ok(then), Some(account)) => assert_eq!(&then.account, account),
                     (Err(HistoryError::NoAccount { .. }), None) => {}
                     (told, known) => panic!("{user} at {transaction}: {told:?}, {known:?}"),
@@ -37,7 +37,7 @@ fn an_account_is_told_as_it_was_after_any_transaction() {
         assert_eq!(accounts, at_the_end);
         let nobody = UserName::parse(b"u1").unwrap();
         for missing in [0, 201, u64::MAX] {
-            let told = account_at(&catalogue, &nobody, missing);
+            let told = account_at(&source, &nobody, missing);
             assert!(matches!(told, Err(HistoryError::NoTransaction(_))), "{told:?}");
         }
     }
@@ -51,10 +51,10 @@ fn a_story_holds_all_that_came_of_a_transaction() {
     let folder = tempfile::tempdir().unwrap();
     let (entries, _) = trade(&mut chance, 4, 500);
     write(folder.path(), &entries, &mut chance, 40, 20_000);
-    let catalogue = Catalogue::open_above(folder.path(), Some(0)).unwrap();
+    let source = Source::from(Catalogue::open_above(folder.path(), Some(0)).unwrap());
     let (mut late, mut taken) = (0, 0);
     for transaction in 1..=500 {
-        let told = story(&catalogue, transaction).unwrap();
+        let told = story(&source, transaction).unwrap();
         let own: Vec<u64> = (1..)
             .zip(&entries)
             .filter(|(_, entry)| entry.transaction().0 == transaction)
@@ -82,7 +82,7 @@ fn a_story_holds_all_that_came_of_a_transaction() {
             );
             if step.record.transaction != transaction {
                 taken += 1;
-                let by = story(&catalogue, step.record.transaction).unwrap();
+                let by = story(&source, step.record.transaction).unwrap();
                 assert_eq!(by.opened_by, Some(transaction));
             }
         }

@@ -2,6 +2,7 @@
 
 use audit_logger::LogError;
 use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, compress, segments};
+use audit_logger::query::filter::codes;
 use audit_logger::query::scan::collect;
 use audit_logger::query::{Catalogue, Filter, Order};
 use bus::Entries;
@@ -235,4 +236,43 @@ pub(crate) fn find(
 
 pub(crate) fn file(text: &str) -> DumpFile {
     DumpFile::parse(text.as_bytes()).unwrap()
+}
+
+fn range(chance: &mut Chance, from: u64, length: u64) -> std::ops::RangeInclusive<u64> {
+    let (one, two) = (from + chance.below(length), from + chance.below(length));
+    one.min(two)..=one.max(two)
+}
+
+/// A filter by chance: half of them ask for one thing, the others for several.
+pub(crate) fn some_filter(chance: &mut Chance, entries: u64, last_ms: u64) -> Filter {
+    let mut filter = Filter::default();
+    // Each alone, then several together.
+    let fields = if chance.below(2) == 0 { 1 } else { 1 + chance.below(4) };
+    for _ in 0..fields {
+        match chance.below(8) {
+            0 | 1 => filter.users.push(format!("u{}", chance.below(12))),
+            2 => {
+                let odd = ["TOOLONG", "' OR 1=1 --", ""];
+                let stocks: Vec<&str> = STOCKS.into_iter().chain(odd).collect();
+                filter.stock = Some(chance.one_of(&stocks).to_string());
+            }
+            3 => filter.command = Some(*chance.one_of(&CommandName::ALL)),
+            4 => {
+                let mut all: Vec<&str> = codes().collect();
+                all.extend(["accepted", "rejected", "quote", "quote_refused", "expired", "filled"]);
+                filter.outcome = Some(chance.one_of(&all).parse().unwrap());
+            }
+            5 => filter.transactions = Some(range(chance, 0, entries)),
+            6 => filter.time_ms = Some(range(chance, START_MS, last_ms - START_MS)),
+            _ => match chance.below(3) {
+                0 => filter.amount_cents = Some(500..=20_000),
+                1 => filter.entries = range(chance, 1, entries),
+                _ => {
+                    let texts = ["HALF", "1e9", "%", "é", "'; DROP TABLE entries; --", "", "fired"];
+                    filter.text = Some(chance.one_of(&texts).to_string());
+                }
+            },
+        }
+    }
+    filter
 }

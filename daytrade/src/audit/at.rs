@@ -1,7 +1,8 @@
 //! `daytrade audit at`.
 
+use super::AnswerForm;
+use super::place::Place;
 use super::table::aligned;
-use super::{AnswerForm, Data};
 use crate::Failure;
 use crate::terminal::say;
 use anyhow::anyhow;
@@ -24,7 +25,7 @@ pub struct AtOptions {
     tx: u64,
 
     #[command(flatten)]
-    data: Data,
+    place: Place,
 
     /// A table, or JSON as in `state.json`
     #[arg(long, default_value = "table", value_name = "FORM")]
@@ -35,8 +36,8 @@ pub fn run(options: &AtOptions) -> Result<ExitCode, Failure> {
     let user = UserName::parse(options.user.as_bytes()).ok_or_else(|| {
         Failure::Usage(anyhow!("--user: 1 to 64 letters, digits and _ . @ - are a user name"))
     })?;
-    let (_, catalogue) = options.data.open(true)?;
-    let then = account_at(&catalogue, &user, options.tx)?;
+    let source = options.place.open(true)?;
+    let then = account_at(&source, &user, options.tx)?;
     let view = AccountView::new(user.as_str(), &then.account);
     match options.format {
         AnswerForm::Json => say(serde_json::to_string_pretty(&view)?),

@@ -1,8 +1,9 @@
 //! `daytrade audit export`: entries in the order of the log, as they are read; memory does not
 //! grow with them.
 
-use super::Data;
 use super::filter::FilterArgs;
+use super::parquet::ParquetWriter;
+use super::place::Place;
 use super::records::{csv_head, put_csv, put_json, put_out};
 use crate::Failure;
 use crate::keys::{KeyArgs, now_ms};
@@ -10,11 +11,11 @@ use crate::terminal::{during, warn};
 use anyhow::{Context, anyhow};
 use audit_logger::proof::export::{About, Part, proof_path};
 use audit_logger::proof::{self, InstallationKey, Prover};
-use audit_logger::query::{Order, Record, scan};
+use audit_logger::query::{Filter, Order, Record, Source};
 use audit_logger::xml::{FOOT, HEAD, Renderer};
 use clap::{Args, ValueEnum};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,12 +23,12 @@ use std::process::ExitCode;
 #[derive(Args)]
 pub struct ExportOptions {
     #[command(flatten)]
-    data: Data,
+    place: Place,
 
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// The course's XML log, JSON lines or CSV
+    /// The course's XML log, JSON lines, CSV or Parquet
     #[arg(long, value_name = "FORM")]
     format: ExportForm,
 
@@ -37,7 +38,7 @@ pub struct ExportOptions {
 
     /// Write a signed proof beside the file, `FILE.proof`: with it `audit check --export FILE` finds
     /// any change to the file, wherever it is
-    #[arg(long, requires = "out")]
+    #[arg(long, requires = "out", conflicts_with = "from")]
     prove: bool,
 
     #[command(flatten)]
@@ -53,6 +54,7 @@ enum ExportForm {
     Xml,
     Jsonl,
     Csv,
+    Parquet,
 }
 
 /// What a thread made of a part of the log.
@@ -64,21 +66,29 @@ struct Rendered {
 }
 
 pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
-    let (folder, catalogue) = options.data.open(options.filter.is_narrow())?;
+    if options.prove && options.format == ExportForm::Parquet {
+        return Err(Failure::Usage(anyhow!(
+            "--prove: a Parquet file has no lines to prove: --format xml, jsonl or csv"
+        )));
+    }
+    let source = options.place.open(options.filter.is_narrow())?;
     // What is not proven here is not vouched for elsewhere.
     let mut proof = match options.prove {
-        true => Some(Proof::begin(&folder, &options)?),
+        true => Some(Proof::begin(&options.place.log()?, &options)?),
         false => None,
     };
-    let mut filter = options.filter.filter(&catalogue)?;
+    let mut filter = options.filter.filter(&source)?;
     if let Some(proof) = &proof {
         filter.entries = 0..=proof.about.log_entries;
     }
     let (form, server) = (options.format, &options.server);
+    if form == ExportForm::Parquet {
+        return parquet(&source, &filter, options.out);
+    }
     let mut target = Target::make(options.out)?;
     let (head, foot) = match form {
         ExportForm::Xml => (HEAD.to_string(), FOOT),
-        ExportForm::Jsonl => (String::new(), ""),
+        ExportForm::Jsonl | ExportForm::Parquet => (String::new(), ""),
         ExportForm::Csv => (csv_head(), ""),
     };
     if let Some(proof) = &mut proof {
@@ -89,8 +99,7 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
     }
     let mut gone = false;
     let proves = proof.is_some();
-    scan(
-        &catalogue,
+    source.scan(
         &filter,
         Order::OldestFirst,
         usize::MAX,
@@ -103,6 +112,7 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
                 }
                 ExportForm::Jsonl => put_json(&Record::of(number, &entry), &mut part.bytes),
                 ExportForm::Csv => put_csv(&Record::of(number, &entry), &mut part.bytes),
+                ExportForm::Parquet => {}
             }
             if proves {
                 part.parts.push(Part::of(number, &part.bytes[begins..]));
@@ -128,6 +138,26 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn parquet(source: &Source, filter: &Filter, out: Option<PathBuf>) -> Result<ExitCode, Failure> {
+    if out.is_none() && io::stdout().is_terminal() {
+        let reason = "a Parquet file is nothing to read on a terminal: --out names a file for it";
+        return Err(Failure::Usage(anyhow!(reason)));
+    }
+    let mut writer = ParquetWriter::begin(Target::make(out)?)?;
+    source.scan(
+        filter,
+        Order::OldestFirst,
+        usize::MAX,
+        |part: &mut Vec<Record>, number, entry| part.push(Record::of(number, &entry)),
+        |part| {
+            writer.put(part)?;
+            Ok::<_, anyhow::Error>(ControlFlow::Continue(()))
+        },
+    )?;
+    writer.finish()?.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// The proof of an export that is being made.
 struct Proof {
     prover: Prover,
@@ -144,6 +174,7 @@ impl Proof {
             ExportForm::Xml => "xml",
             ExportForm::Jsonl => "jsonl",
             ExportForm::Csv => "csv",
+            ExportForm::Parquet => "parquet",
         };
         let about = About {
             log: checkpoint.log,
@@ -196,10 +227,27 @@ impl Target {
         }
     }
 
+    /// Puts a file in its place.
     fn finish(self) -> anyhow::Result<()> {
         if let Target::File { path, unfinished, .. } = self {
             fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
         }
         Ok(())
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::Output => io::stdout().lock().write(bytes),
+            Target::File { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Target::Output => io::stdout().lock().flush(),
+            Target::File { .. } => Ok(()),
+        }
     }
 }

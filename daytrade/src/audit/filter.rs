@@ -3,8 +3,7 @@
 use anyhow::{Context, anyhow};
 use audit_logger::query::filter::parse_cents;
 use audit_logger::query::record::time_ms;
-use audit_logger::query::scan::collect;
-use audit_logger::query::{Catalogue, Filter, Order, OutcomeIs};
+use audit_logger::query::{Filter, Order, OutcomeIs, Source};
 use clap::Args;
 use domain::trading::CommandName;
 use std::ops::RangeInclusive;
@@ -195,11 +194,11 @@ impl FilterArgs {
         words.join(" ")
     }
 
-    /// The filter that is meant, in the log of `catalogue`.
-    pub fn filter(self, catalogue: &Catalogue) -> anyhow::Result<Filter> {
+    /// The filter that is meant, in the log of `source`.
+    pub fn filter(self, source: &Source) -> anyhow::Result<Filter> {
         let relative = |when: &Option<When>| matches!(when, Some(When::BeforeTheEnd(_)));
         let end_ms = match relative(&self.since) || relative(&self.until) {
-            true => end_ms(catalogue)?,
+            true => end_ms(source)?,
             false => 0,
         };
         let since = self.since.map_or(0, |when| when.ms(end_ms));
@@ -223,8 +222,9 @@ impl FilterArgs {
 }
 
 /// The time of the last entry.
-fn end_ms(catalogue: &Catalogue) -> anyhow::Result<u64> {
-    let newest = collect(catalogue, &Filter::default(), Order::NewestFirst, 1)
+fn end_ms(source: &Source) -> anyhow::Result<u64> {
+    let newest = source
+        .collect(&Filter::default(), Order::NewestFirst, 1)
         .context("looking for the last entry")?;
     Ok(newest.first().map_or(0, |(_, entry)| time_ms(entry)))
 }

@@ -5,6 +5,9 @@ mod at;
 mod export;
 mod filter;
 mod parity;
+mod parquet;
+mod place;
+mod prometheus;
 mod proof;
 mod records;
 pub mod retain;
@@ -33,7 +36,7 @@ pub enum AuditCommand {
     Show(show::ShowOptions),
     /// Tell an account as it was right after a transaction
     At(at::AtOptions),
-    /// Write entries as XML, JSON lines or CSV
+    /// Write entries as XML, JSON lines, CSV or Parquet
     Export(export::ExportOptions),
     /// Count commands, refusals, users and quotes
     Stats(stats::StatsOptions),
@@ -76,15 +79,23 @@ pub fn run(command: AuditCommand) -> Result<ExitCode, Failure> {
 /// Which log is looked at.
 #[derive(Args)]
 pub struct Data {
-    /// The folder of the run, or its log's own
-    #[arg(long, default_value = "out/latest", value_name = "DIR")]
-    data: PathBuf,
+    /// The folder of the run, or its log's own; if not given, that of the newest run under `out`
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
+/// The newest run's.
+const NEWEST: &str = "out/latest";
+
 impl Data {
+    /// Whether a folder was named.
+    pub fn is_given(&self) -> bool {
+        self.data.is_some()
+    }
+
     /// The folder of the log.
     pub fn log(&self) -> anyhow::Result<PathBuf> {
-        let given = &self.data;
+        let given = self.data.as_deref().unwrap_or(Path::new(NEWEST));
         if !given.exists() {
             return Err(anyhow!(
                 "{}: there is no such folder (--data names the one that a run writes to)",
@@ -95,7 +106,7 @@ impl Data {
             return Err(anyhow!("{}: is a file, not the folder of a run", given.display()));
         }
         let holds_log = |folder: &Path| segments::list(folder).map(|found| !found.is_empty());
-        for folder in [log_in(given), given.clone()] {
+        for folder in [log_in(given), given.to_path_buf()] {
             if holds_log(&folder)? {
                 return Ok(folder);
             }

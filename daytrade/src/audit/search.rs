@@ -1,14 +1,12 @@
 //! `daytrade audit search`.
 
-use super::Data;
 use super::filter::FilterArgs;
+use super::place::{Following, Place};
 use super::records::{csv_head, put_csv, put_json, put_out};
 use super::table::Layout;
 use crate::Failure;
 use crate::terminal::{warn, width};
-use audit_logger::LogError;
-use audit_logger::query::scan::collect;
-use audit_logger::query::{Filter, Follower, Order, Record};
+use audit_logger::query::{Filter, Order, Record};
 use clap::{Args, ValueEnum};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -21,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 #[derive(Args)]
 pub struct SearchOptions {
     #[command(flatten)]
-    data: Data,
+    place: Place,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -52,14 +50,14 @@ pub enum ListForm {
 }
 
 pub fn run(options: SearchOptions) -> Result<ExitCode, Failure> {
-    let (folder, catalogue) = options.data.open(options.filter.is_narrow())?;
-    let filter = options.filter.filter(&catalogue)?;
+    let source = options.place.open(options.filter.is_narrow())?;
+    let filter = options.filter.filter(&source)?;
     let order = match options.oldest_first && !options.follow {
         true => Order::OldestFirst,
         false => Order::NewestFirst,
     };
     let limit = if options.limit == 0 { usize::MAX } else { options.limit };
-    let mut found = collect(&catalogue, &filter, order, limit)?;
+    let mut found = source.collect(&filter, order, limit)?;
     if options.follow {
         found.reverse();
     }
@@ -74,11 +72,10 @@ pub fn run(options: SearchOptions) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     if options.follow {
-        let follower = Follower::new(&folder, catalogue.end().clone());
-        return follow(follower, &filter, &printer);
+        return follow(options.place.follower(source)?, &filter, &printer);
     }
     if records.is_empty() {
-        warn(format_args!("no entry of {} fits", catalogue.end().next - catalogue.first()));
+        warn(format_args!("no entry of {} fits", source.next() - source.first()));
     } else if records.len() == limit && form == ListForm::Table {
         let which = if order == Order::NewestFirst { "newest" } else { "oldest" };
         warn(format_args!("the {limit} {which} are shown; --limit shows more"));
@@ -86,12 +83,15 @@ pub fn run(options: SearchOptions) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn follow(mut follower: Follower, filter: &Filter, printer: &Printer) -> Result<ExitCode, Failure> {
+fn follow(
+    mut following: Following,
+    filter: &Filter,
+    printer: &Printer,
+) -> Result<ExitCode, Failure> {
     loop {
         let mut lines = Vec::new();
-        follower.poll(filter, |number, entry| {
+        following.poll(filter, |number, entry| {
             printer.put(&Record::of(number, &entry), &mut lines);
-            Ok::<_, LogError>(())
         })?;
         if !lines.is_empty() && !put_out(&lines)? {
             return Ok(ExitCode::SUCCESS);

@@ -1,7 +1,8 @@
 //! `daytrade audit show`.
 
+use super::AnswerForm;
+use super::place::Place;
 use super::table::{cash, printable};
-use super::{AnswerForm, Data};
 use crate::Failure;
 use crate::terminal::say;
 use audit_logger::query::Record;
@@ -18,7 +19,7 @@ pub struct ShowOptions {
     transaction: u64,
 
     #[command(flatten)]
-    data: Data,
+    place: Place,
 
     /// A text, or JSON
     #[arg(long, default_value = "table", value_name = "FORM")]
@@ -26,8 +27,8 @@ pub struct ShowOptions {
 }
 
 pub fn run(options: &ShowOptions) -> Result<ExitCode, Failure> {
-    let (_, catalogue) = options.data.open(true)?;
-    let story = story(&catalogue, options.transaction)?;
+    let source = options.place.open(true)?;
+    let story = story(&source, options.transaction)?;
     match options.format {
         AnswerForm::Json => say(serde_json::to_string_pretty(&story)?),
         AnswerForm::Table => say(told(&story).trim_end()),

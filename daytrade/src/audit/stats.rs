@@ -1,13 +1,13 @@
 //! `daytrade audit stats`.
 
+use super::AnswerForm;
 use super::filter::FilterArgs;
+use super::place::Place;
 use super::table::{aligned, printable};
-use super::{AnswerForm, Data};
 use crate::Failure;
 use crate::terminal::say;
-use audit_logger::query::Catalogue;
+use audit_logger::query::Source;
 use audit_logger::query::record::time_text;
-use audit_logger::query::scan::gather;
 use audit_logger::query::stats::{Asked, Decided, Stats};
 use clap::Args;
 use console::style;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 #[derive(Args)]
 pub struct StatsOptions {
     #[command(flatten)]
-    data: Data,
+    place: Place,
 
     #[command(flatten)]
     filter: FilterArgs,
@@ -55,13 +55,11 @@ struct Answer {
     fired_at_once: u64,
 }
 
-/// What the whole log takes, whatever is counted of it.
+/// The whole log, whatever is counted of it.
 #[derive(Serialize)]
 struct Log {
     first_entry: u64,
     last_entry: u64,
-    bytes: u64,
-    segments: usize,
 }
 
 #[derive(Serialize)]
@@ -78,25 +76,24 @@ struct StockAsked {
 }
 
 pub fn run(options: StatsOptions) -> Result<ExitCode, Failure> {
-    let (_, catalogue) = options.data.open(options.filter.is_narrow())?;
-    let filter = options.filter.filter(&catalogue)?;
+    let source = options.place.open(options.filter.is_narrow())?;
+    let filter = options.filter.filter(&source)?;
     let mut stats = Stats::default();
-    gather(
-        &catalogue,
+    source.gather(
         &filter,
         |part: &mut Stats, _, entry| part.count(&entry),
         |part| stats.merge(part),
     )?;
-    let answer = Answer::new(&stats, &catalogue, options.top);
+    let answer = Answer::new(&stats, &source, options.top);
     match options.format {
         AnswerForm::Json => say(serde_json::to_string_pretty(&answer)?),
-        AnswerForm::Table => say(answer.told().trim_end()),
+        AnswerForm::Table => say(answer.told(&standing(&source)).trim_end()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Answer {
-    fn new(stats: &Stats, catalogue: &Catalogue, top: usize) -> Answer {
+    fn new(stats: &Stats, source: &Source, top: usize) -> Answer {
         let user = |(user, commands): (&str, u64)| User { user: user.to_string(), commands };
         let decided = || stats.commands.values();
         let stocks = stats.stocks();
@@ -104,12 +101,7 @@ impl Answer {
             entries: stats.entries,
             first: stats.times.map(|(first, _)| time_text(first)),
             last: stats.times.map(|(_, last)| time_text(last)),
-            log: Log {
-                first_entry: catalogue.first(),
-                last_entry: catalogue.end().next - 1,
-                bytes: catalogue.bytes(),
-                segments: catalogue.segments(),
-            },
+            log: Log { first_entry: source.first(), last_entry: source.next() - 1 },
             accepted: decided().map(|decided| decided.accepted).sum(),
             rejected: decided().map(|decided| decided.rejected).sum(),
             commands: stats.commands.iter().map(|(name, found)| (name.as_str(), *found)).collect(),
@@ -129,7 +121,7 @@ impl Answer {
         }
     }
 
-    fn told(&self) -> String {
+    fn told(&self, place: &str) -> String {
         let times = match (&self.first, &self.last) {
             (Some(first), Some(last)) => format!("{first} to {last}"),
             _ => "none".to_string(),
@@ -141,9 +133,7 @@ impl Answer {
             (
                 "log",
                 format!(
-                    "{} bytes in {} segments, entries {} to {}",
-                    count(self.log.bytes),
-                    self.log.segments,
+                    "{place}, entries {} to {}",
                     count(self.log.first_entry),
                     count(self.log.last_entry)
                 ),
@@ -205,6 +195,16 @@ impl Answer {
         let head = format!("stock (of {})", count(self.stocks));
         section(&[&head, "paid for", "refused", "known already"], stocks.collect());
         text
+    }
+}
+
+/// Where the log is, and what it takes there.
+fn standing(source: &Source) -> String {
+    match source {
+        Source::Segments(catalogue) => {
+            format!("{} bytes in {} segments", count(catalogue.bytes()), catalogue.segments())
+        }
+        Source::Postgres(stored) => stored.url().to_string(),
     }
 }
 

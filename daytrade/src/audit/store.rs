@@ -1,6 +1,6 @@
 //! `daytrade audit status`, `rebuild` and `follow`: the stores that follow a log.
 
-use super::{AnswerForm, Data};
+use super::{Data, prometheus};
 use crate::terminal::{say, warn};
 use crate::{Failure, followers};
 use anyhow::{Context as _, anyhow};
@@ -22,9 +22,17 @@ pub struct StatusOptions {
     #[arg(long, value_name = "URL")]
     audit: PostgresUrl,
 
-    /// A table, or JSON
+    /// A table, JSON, or the text that Prometheus reads
     #[arg(long, default_value = "table", value_name = "FORM")]
-    format: AnswerForm,
+    format: StatusForm,
+}
+
+/// The form in which the status of a store is told.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StatusForm {
+    Table,
+    Json,
+    Prometheus,
 }
 
 #[derive(Args)]
@@ -114,8 +122,18 @@ pub fn status(options: &StatusOptions) -> Result<ExitCode, Failure> {
         answer.updated_ago_s = Some(stored.updated_ago.as_secs_f64());
     }
     match options.format {
-        AnswerForm::Json => say(serde_json::to_string_pretty(&answer)?),
-        AnswerForm::Table => tell(&answer, &options.audit),
+        StatusForm::Json => say(serde_json::to_string_pretty(&answer)?),
+        StatusForm::Table => tell(&answer, &options.audit),
+        StatusForm::Prometheus => say(prometheus::text(
+            answer.store,
+            [
+                answer.stored_entries as f64 + 1.0,
+                answer.lag_entries as f64,
+                answer.lag_s,
+                answer.entries_per_s,
+            ],
+        )
+        .trim_end()),
     }
     Ok(ExitCode::SUCCESS)
 }

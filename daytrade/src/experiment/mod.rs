@@ -4,6 +4,7 @@
 //! figures, and `index.html`, one page that shows them and needs nothing else.
 
 mod chart;
+mod logging;
 mod options;
 mod page;
 mod quote_delay;
@@ -25,6 +26,7 @@ use tokio::runtime::{Builder, Runtime};
 
 pub fn run(command: ExperimentCommand) -> Result<ExitCode, Failure> {
     match command {
+        ExperimentCommand::Logging(options) => logging::run(options),
         ExperimentCommand::QuoteDelay(options) => quote_delay::run(options),
         ExperimentCommand::QuoteTimeout(options) => quote_timeout::run(options),
         ExperimentCommand::Triggers(options) => triggers::run(&options),

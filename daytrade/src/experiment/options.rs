@@ -1,6 +1,7 @@
 //! The command line of the experiments.
 
 use crate::cli::{ClockKind, parse_far_orders};
+use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;
 use clap::{Args, Subcommand};
 use quote_manager::simulator::DelayModel;
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub enum ExperimentCommand {
+    /// Trade at full speed while each kind of store takes the log in: how far it falls behind, and
+    /// how long it takes to be complete
+    Logging(LoggingOptions),
     /// Take the delays of a quote server apart, and find out what each way to ask makes of them
     QuoteDelay(QuoteDelayOptions),
     /// Ask the built-in quote server in all ways side by side: time to a quote against requests
@@ -61,6 +65,34 @@ pub struct TriggersOptions {
 
     /// The folder for `result.json`, `index.html` and the logs; a new numbered folder under `out`
     /// if not given
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct LoggingOptions {
+    /// A Postgres to measure: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`. What is written
+    /// there is removed again; without it the stores in it are left out
+    #[arg(long, value_name = "URL")]
+    pub audit: Option<PostgresUrl>,
+
+    /// How long a store is waited for after the last command; one that is not complete by then is
+    /// told with what it has
+    #[arg(long, default_value_t = 40, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub patience: u64,
+
+    /// How many commands are traded for each store
+    #[arg(long, default_value_t = 200_000, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub commands: u64,
+
+    /// The commands and the prices follow from this number
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+
+    /// The folder for `result.json` and `index.html`; a new numbered folder under `out` if not
+    /// given
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

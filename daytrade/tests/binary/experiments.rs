@@ -212,3 +212,48 @@ fn triggers_arms_and_fires_and_says_how_fast() {
     run(&["orders", "--data", text(&out.join("market"))]).with(0);
     run(&arguments).with(2).telling(&["is there already"]);
 }
+
+#[test]
+fn stores_are_measured_side_by_side_and_nothing_stays_behind() {
+    let server = crate::postgres::Server::start();
+    let url = server.address();
+    let (told, figures, page) = experiment(&["logging", "--commands", "2000", "--audit", &url]);
+    assert_eq!(figures.as_object().unwrap().len(), 1, "`stores` and nothing else");
+    let stores = figures["stores"].as_array().unwrap();
+    let names: Vec<_> = stores.iter().map(|store| store["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["entry_log", "xml_file", "postgres_rows", "postgres_copy"]);
+    for store in stores {
+        let name = store["name"].as_str().unwrap();
+        assert!(told.contains(name) && page.contains(name), "{name}");
+        assert!(number(store, "entries_per_s") > 0.0, "{store}");
+        assert!(number(store, "complete_s") >= 0.0 && number(store, "commands_per_s") > 0.0);
+        assert_eq!((store["commands"].as_u64(), &store["complete"]), (Some(2_000), &true.into()));
+        assert_eq!(store["stored_entries"], store["entries"], "{name}");
+        assert!(store["entries"].as_u64().unwrap() >= 2_000);
+        let backlog = store["backlog"].as_array().unwrap();
+        let last = backlog.last().unwrap();
+        assert_eq!(last[1], 0, "{name} ends with nothing to do: {last}");
+    }
+    let tables = server.sql().rows(
+        "SELECT (SELECT count(*) FROM daytrade.logs), (SELECT count(*) FROM daytrade.entries), \
+                (SELECT count(*) FROM pg_class WHERE relname LIKE 'one\\_by\\_one%')",
+    );
+    assert_eq!([0, 1, 2].map(|column| tables[0].get::<_, i64>(column)), [0, 0, 0]);
+}
+
+#[test]
+fn stores_without_a_server_are_left_out_with_a_word() {
+    let (told, figures, page) = experiment(&["logging", "--commands", "500"]);
+    let stores = figures["stores"].as_array().unwrap();
+    let names: Vec<_> = stores.iter().map(|store| store["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["entry_log", "xml_file"]);
+    for place in [&told, &page] {
+        assert!(place.contains("left out: postgres_rows (no --audit)"), "{place}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let gone = "postgres://ann:s3cret@127.0.0.1:1/audit";
+    let told = run(&["experiment", "logging", "--audit", gone, "--out", text(&out)]).with(1);
+    assert!(!told.stderr.contains("s3cret"), "{}", told.stderr);
+    assert!(!out.exists(), "a run that fails leaves no folder");
+}

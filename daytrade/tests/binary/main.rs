@@ -11,11 +11,13 @@ mod audit;
 mod bad_input;
 mod disk_full;
 mod experiments;
+mod from_postgres;
 mod interrupt;
 // The slow reading of the rules that the rules themselves are tested against.
 #[path = "../../../domain/tests/invariants/model.rs"]
 mod model;
 mod orders;
+mod parquet_export;
 mod proof;
 mod quote_server;
 mod replay_course;
