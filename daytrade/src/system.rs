@@ -41,6 +41,31 @@ pub struct SystemOptions {
     pub seed: u64,
 }
 
+impl SystemOptions {
+    /// As `replay` sets it up where nothing is asked for: one worker a core, a quote server that
+    /// answers at once.
+    pub fn plain(quotes: QuoteSource, seed: u64) -> SystemOptions {
+        SystemOptions {
+            workers: default_workers(),
+            quotes,
+            quote_delay: DelayModel::None,
+            quote_faults: Faults::NONE,
+            quote_managers: 1,
+            quote_refresh: None,
+            quote_cache: None,
+            far_orders: None,
+            news: None,
+            client: ClientOptions::default(),
+            seed,
+        }
+    }
+}
+
+/// One worker a core.
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(bus::PARTITIONS))
+}
+
 /// The running system.
 pub struct System {
     pub queue: CommandQueue,

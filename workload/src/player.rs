@@ -66,6 +66,18 @@ pub trait Audience {
     }
 }
 
+/// Hears a player out and says nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence;
+
+impl Audience for Silence {
+    fn unreadable(&mut self, _: &str, _: Line<'_>, _: usize, _: &'static str) {}
+
+    fn replies(&mut self, _: &[Reply]) {}
+
+    fn progress(&mut self, _: u64) {}
+}
+
 /// What a player counts besides the replies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {

@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::audit::retain::retain;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
 use crate::restore::{self, Restored, warn_of};
-use crate::system::{Stopped, System, SystemOptions};
+use crate::system::{Stopped, System, SystemOptions, default_workers};
 use crate::terminal::{during, say, warn, width};
 use crate::{followers, keys};
 use ::workload::input::{Input, InputError};
@@ -182,9 +182,7 @@ async fn play(
     let workers = match (options.workers, options.clock) {
         (Some(workers), _) => usize::from(workers),
         (None, ClockKind::Virtual) => 1,
-        (None, ClockKind::Real) => {
-            std::thread::available_parallelism().map_or(1, |cores| cores.get().min(bus::PARTITIONS))
-        }
+        (None, ClockKind::Real) => default_workers(),
     };
     let setup = SystemOptions {
         workers,

@@ -5,14 +5,12 @@ use super::stores::Store;
 use crate::cli::QuoteSource;
 use crate::restore::{self, Restored};
 use crate::system::{System, SystemOptions};
-use ::workload::input::{Input, Line};
-use ::workload::player::{Audience, Player};
+use ::workload::input::Input;
+use ::workload::player::{Player, Silence};
 use anyhow::{Context as _, anyhow};
 use audit_logger::follow::{Follower, State};
 use audit_logger::log::{LogOptions, LogWriter, segments};
-use bus::{Clock, Reply};
-use quote_manager::simulator::{DelayModel, Faults};
-use quote_manager::source::ClientOptions;
+use bus::Clock;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,15 +49,6 @@ pub struct Ran {
     pub missing: u64,
     /// Seconds since the first line, and the entries that the store lacked then.
     pub backlog: Vec<(f64, u64)>,
-}
-
-/// Nobody is told of replies.
-struct Silence;
-
-impl Audience for Silence {
-    fn unreadable(&mut self, _: &str, _: Line<'_>, _: usize, _: &'static str) {}
-    fn replies(&mut self, _: &[Reply]) {}
-    fn progress(&mut self, _: u64) {}
 }
 
 /// Plays `load` into a new log in `log`; `store` follows it, if there is one.
@@ -111,18 +100,7 @@ async fn trade(
     follower: Option<&Follower>,
 ) -> anyhow::Result<Traded> {
     let clock = Clock::real();
-    let setup = SystemOptions {
-        workers: thread::available_parallelism()
-            .map_or(1, |cores| cores.get().min(bus::PARTITIONS)),
-        quotes: QuoteSource::Simulator,
-        quote_delay: DelayModel::None,
-        quote_faults: Faults::NONE,
-        quote_managers: 1,
-        quote_refresh: None,
-        quote_cache: None,
-        client: ClientOptions::default(),
-        seed: load.seed,
-    };
+    let setup = SystemOptions::plain(QuoteSource::Simulator, load.seed);
     let Restored { ledger, played, .. } = restored;
     let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
     let input = Input::new("the load".to_string(), Box::new(File::open(&load.file)?))?;

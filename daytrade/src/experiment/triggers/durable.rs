@@ -11,8 +11,6 @@ use audit_logger::log::{LogOptions, LogReader, LogWriter, segments};
 use bus::{AccountEvent, Clock, Moment, NewsBatch};
 use domain::trading::entry::QuoteReceived;
 use domain::trading::{Price, TransactionNum};
-use quote_manager::simulator::{DelayModel, Faults};
-use quote_manager::source::{ClientOptions, StrategyKind};
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver};
@@ -60,23 +58,6 @@ pub fn new_log(folder: &Path) -> anyhow::Result<LogWriter> {
     Ok(LogWriter::open(folder, lock, &end, LogOptions::default())?)
 }
 
-/// The system as `replay` sets it up.
-pub fn setup(workers: usize, seed: u64) -> SystemOptions {
-    SystemOptions {
-        workers,
-        quotes: QuoteSource::Simulator,
-        quote_delay: DelayModel::None,
-        quote_faults: Faults::NONE,
-        quote_managers: 1,
-        quote_refresh: None,
-        quote_cache: None,
-        far_orders: None,
-        news: None,
-        client: ClientOptions { strategy: StrategyKind::Wait.make(), ..ClientOptions::default() },
-        seed,
-    }
-}
-
 /// Arms `orders` at a price of 100.00, lets prices wander for a while, then lets all fall.
 pub async fn measure(
     log: &Path,
@@ -87,13 +68,9 @@ pub async fn measure(
 ) -> anyhow::Result<DurableFigures> {
     let clock = Clock::real();
     let (told, mut news) = mpsc::channel(NEWS);
-    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let price = Price::from_cents(10_000).context("100.00 is a price")?;
-    let options = SystemOptions {
-        quotes: QuoteSource::Fixed(price),
-        news: Some(told),
-        ..setup(workers, seed)
-    };
+    let options =
+        SystemOptions { news: Some(told), ..SystemOptions::plain(QuoteSource::Fixed(price), seed) };
     let system = System::start(options, &clock, new_log(log)?, Vec::new()).await?;
     let lines =
         commands(orders, stocks, |nth| 10_000 - 50 - i64::from(nth / stocks.len() % 100) * 30);

@@ -1,12 +1,14 @@
 //! A market in virtual time: what orders that wait cost in quotes, and when they fire. The quote
 //! manager and its simulator are those of `replay`.
 
-use super::durable::{new_log, setup};
+use super::durable::new_log;
 use super::{Named, commands, play};
+use crate::cli::QuoteSource;
 use crate::system::{System, SystemOptions};
 use autotx::FarPolicy;
 use bus::Clock;
 use quote_manager::simulator::{DelayModel, price};
+use quote_manager::source::{ClientOptions, StrategyKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,8 +51,15 @@ pub async fn watch(
     seed: u64,
 ) -> anyhow::Result<MarketFigures> {
     let clock = Clock::virtual_at(Clock::VIRTUAL_START_UNIX_MS);
-    let options =
-        SystemOptions { quote_delay: DelayModel::Measured, far_orders: far, ..setup(1, seed) };
+    let strategy = StrategyKind::Wait.make();
+    let options = SystemOptions {
+        workers: 1,
+        quote_delay: DelayModel::Measured,
+        // A second request for one answer would tell of the strategy, not of orders.
+        client: ClientOptions { strategy, ..ClientOptions::default() },
+        far_orders: far,
+        ..SystemOptions::plain(QuoteSource::Simulator, seed)
+    };
     let system = System::start(options, &clock, new_log(log)?, Vec::new()).await?;
     let orders = ORDERS_A_STOCK * stocks.len();
     // From 0.2 % below the price on: some fire within minutes, some never.

@@ -14,7 +14,7 @@ use crate::system::System;
 use crate::terminal::{during, say};
 use anyhow::anyhow;
 use book::BookFigures;
-use bus::{Clock, Reply};
+use bus::Clock;
 use domain::trading::{Price, Stock, UserName};
 use durable::DurableFigures;
 use market::MarketFigures;
@@ -22,9 +22,9 @@ use serde::Serialize;
 use std::fs;
 use std::io::Cursor;
 use std::process::ExitCode;
-use workload::input::{Input, Line};
+use workload::input::Input;
 use workload::played::Played;
-use workload::player::{Audience, Player, Rate};
+use workload::player::{Player, Rate, Silence};
 use workload::report::RunReport;
 
 /// The price that stands in where a walk has left what can be one.
@@ -207,17 +207,6 @@ async fn play(
     let mut report = RunReport::default();
     scoreboard.fill(&mut report);
     Ok(report)
-}
-
-/// Hears a player out and says nothing.
-struct Silence;
-
-impl Audience for Silence {
-    fn unreadable(&mut self, _: &str, _: Line<'_>, _: usize, _: &'static str) {}
-
-    fn replies(&mut self, _: &[Reply]) {}
-
-    fn progress(&mut self, _: u64) {}
 }
 
 /// Memory that the process holds now, in bytes; 0 where the system does not say.
