@@ -27,7 +27,7 @@ lint: ## Run clippy, warnings denied
 
 .PHONY: services
 services: ## Install the servers that tests start, where they are absent (none is left running)
-	scripts/services install redis postgres
+	scripts/services install redis postgres elasticsearch
 
 .PHONY: tests
 tests: services ## Run all tests

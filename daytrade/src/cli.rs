@@ -2,6 +2,7 @@
 
 use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
+use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quote_manager::simulator::{DelayModel, Faults};
@@ -42,7 +43,7 @@ pub enum Command {
     Verify(VerifyOptions),
     /// Look at the log of a run: find entries, tell a transaction, tell an account as it was
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(Box<AuditCommand>),
     /// Be a quote server like the course's: its protocol, its delays and its faults
     QuoteServer(QuoteServerOptions),
     /// Measure what quotes take and cost, and draw it
@@ -117,6 +118,10 @@ pub struct ReplayOptions {
     /// entry is there; a server that is slow or gone never holds it up before
     #[arg(long, value_name = "URL")]
     pub audit: Option<PostgresUrl>,
+
+    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    pub search: Option<SearchUrl>,
 
     /// Prices and delays of the built-in quote server follow from this number
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Replay(options) => replay::run(*options),
         Command::Verify(options) => verify::run(options),
-        Command::Audit(command) => audit::run(command),
+        Command::Audit(command) => audit::run(*command),
         Command::QuoteServer(options) => quote_server::run(options),
         Command::Experiment(command) => experiment::run(command),
         Command::Workload(WorkloadCommand::Generate(options)) => workload_files::generate(options),

@@ -108,6 +108,6 @@ fn counts_add_up() {
     assert_eq!(commands, 500);
     assert_eq!(
         whole.rejects.values().sum::<u64>(),
-        whole.commands.values().map(|c| c.rejected).sum()
+        whole.commands.values().map(|c| c.rejected).sum::<u64>()
     );
 }

@@ -9,7 +9,7 @@ mod stop;
 
 use crate::Failure;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
-use crate::followers;
+use crate::followers::{self, Store};
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, SystemOptions};
 use crate::terminal::{during, say, warn, width};
@@ -152,7 +152,7 @@ struct Run {
     earlier_dumps: Vec<DumpRequest>,
     done: ::workload::played::Played,
     last_ms: u64,
-    follower: Option<Follower>,
+    followers: Vec<Follower>,
     ended: Instant,
 }
 
@@ -195,13 +195,10 @@ async fn play(
     let mut console = Console::new(options, &inputs, out, stop.clone())?;
     let Restored { ledger, played, dumps, .. } = restored;
     let writer = LogWriter::open(&out.log(), lock, end, LogOptions::default())?;
-    let follower = match &options.audit {
-        Some(url) => {
-            let durable = Some(writer.durable());
-            Some(followers::postgres(url, &out.log(), &options.server, durable)?)
-        }
-        None => None,
-    };
+    let followers = Store::given(options.audit.as_ref(), options.search.as_ref())
+        .iter()
+        .map(|store| store.follow(&out.log(), &options.server, Some(writer.durable())))
+        .collect::<anyhow::Result<Vec<Follower>>>()?;
     let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
     stop.listen(console.bar());
 
@@ -247,7 +244,7 @@ async fn play(
         earlier_dumps: dumps,
         done,
         last_ms,
-        follower,
+        followers,
         ended,
     })))
 }
@@ -264,7 +261,7 @@ fn halted(error: PlayError, out: &OutFolder) -> anyhow::Result<()> {
 /// Writes what a finished run leaves: dumps, accounts, report.
 fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode, Failure> {
     let Run { scoreboard, tally, console, stopped, started_at_ms, .. } = run;
-    let Run { earlier_dumps, done, last_ms, follower, ended, .. } = run;
+    let Run { earlier_dumps, done, last_ms, followers, ended, .. } = run;
     let accounts = || stopped.accounts.iter().map(|(user, account)| (user, account));
     let mut requests = earlier_dumps;
     requests.extend(scoreboard.dumps().iter().map(request));
@@ -304,9 +301,12 @@ fn finish(options: &ReplayOptions, out: &OutFolder, run: Run) -> Result<ExitCode
 
     say(report::table(&report, width()));
     console.tell_files(out);
-    if let Some(follower) = follower {
-        let status = followers::watch_until(&follower, Some(stopped.log.last + 1))?;
+    let complete = followers::watch_until(&followers, Some(stopped.log.last + 1))?;
+    for (follower, status) in followers.iter().zip(complete) {
         say(followers::completed(follower.name(), &status, ended));
+    }
+    if options.search.is_some() {
+        followers::warn_of_dead_letters(&out.log())?;
     }
     let strict = options.strict && tally.unreadable > 0;
     Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })
