@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long what should come soon may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Names the program `elasticsearch` where it is not where `scripts/services` puts it.
 const VARIABLE: &str = "DAYTRADE_ELASTICSEARCH_SERVER";
@@ -243,6 +243,11 @@ impl Node {
         pids
     }
 
+    /// Seconds that processors have worked for the node.
+    pub(crate) fn processor_seconds(&self) -> f64 {
+        self.pids().iter().map(|pid| processor_seconds_of(&pid.to_string())).sum()
+    }
+
     /// Kills the node where it is.
     pub(crate) fn kill(&mut self) {
         let pids = self.pids();
@@ -278,6 +283,15 @@ impl Drop for Node {
             self.kill();
         }
     }
+}
+
+/// Seconds that processors have worked for a process (`self` for this one), in the hundredths that
+/// Linux tells.
+pub(crate) fn processor_seconds_of(pid: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let fields = behind_name.split_whitespace().skip(11).take(2);
+    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn signal(name: &str, pids: &[u32]) {

@@ -1,7 +1,7 @@
 //! How fast a node takes documents.
 
 use crate::log::{self, append};
-use crate::node::Node;
+use crate::node::{Node, processor_seconds_of};
 use crate::{stream_of, until_complete};
 use audit_logger::elasticsearch::ElasticsearchSink;
 use audit_logger::follow::{Follower, FollowerOptions};
@@ -22,6 +22,7 @@ fn documents_a_second() {
     let next = writer.next_entry();
     for round in 0..2 {
         let started = Instant::now();
+        let (node_before, own_before) = (node.processor_seconds(), processor_seconds_of("self"));
         let (url, log) = (node.url(), folder.path().to_path_buf());
         let make = move || ElasticsearchSink::new(url, &log, "ours");
         let options = FollowerOptions::default();
@@ -29,9 +30,11 @@ fn documents_a_second() {
         until_complete(&follower, next);
         let seconds = started.elapsed().as_secs_f64();
         println!(
-            "round {round}: {} documents, {:.0} a second",
+            "round {round}: {} documents, {:.0} a second; processor: node {:.1} s, follower {:.1} s",
             next - 1,
-            (next - 1) as f64 / seconds
+            (next - 1) as f64 / seconds,
+            node.processor_seconds() - node_before,
+            processor_seconds_of("self") - own_before
         );
         drop(follower);
         let path = format!("/{}/_stats/store", stream_of(folder.path()));
