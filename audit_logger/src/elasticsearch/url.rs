@@ -10,7 +10,7 @@ const PORT: u16 = 9200;
 /// What a URL must look like.
 const FORM: &str = "`http://[USER[:PASSWORD]@]HOST[:PORT]` is expected";
 
-/// Where an Elasticsearch or OpenSearch is: `http://[USER[:PASSWORD]@]HOST[:PORT]`.
+/// Where an Elasticsearch is: `http://[USER[:PASSWORD]@]HOST[:PORT]`.
 #[derive(Clone)]
 pub struct SearchUrl {
     base: Url,
