@@ -8,7 +8,7 @@ CLIPPY := cargo clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: format arrows lint tests docs deny ## Check everything: what CI runs
@@ -27,7 +27,7 @@ lint: ## Run clippy, warnings denied
 
 .PHONY: services
 services: ## Install the servers that tests start, where they are absent (none is left running)
-	scripts/services install redis postgres
+	scripts/services install redis postgres elasticsearch
 
 .PHONY: tests
 tests: services ## Run all tests
@@ -58,6 +58,10 @@ fuzz: ## Fuzz every parser for a minute each (needs cargo-fuzz and a nightly too
 	@for target in $$(cd fuzz && cargo +nightly fuzz list); do \
 	  (cd fuzz && cargo +nightly fuzz run $$target -- -max_total_time=60); \
 	done
+
+.PHONY: campaign-elasticsearch
+campaign-elasticsearch: services ## Kill and stop a real Elasticsearch 50 times each under load (minutes)
+	DAYTRADE_ELASTICSEARCH_ROUNDS=50 cargo test -p audit_logger --locked --test elasticsearch campaign
 
 .PHONY: samples
 samples: ## Make the checked-in sample workloads anew

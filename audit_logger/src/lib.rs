@@ -6,6 +6,7 @@
 //! anew.
 
 pub mod dumplog;
+pub mod elasticsearch;
 pub mod error;
 pub mod follow;
 pub mod log;

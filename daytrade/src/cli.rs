@@ -4,6 +4,7 @@ use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
 use crate::keys::KeyArgs;
 use crate::orders::OrdersOptions;
+use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;
 use bus::quotes::QUOTE_TTL;
@@ -48,7 +49,7 @@ pub enum Command {
     Verify(VerifyOptions),
     /// Look at the log of a run: find entries, tell a transaction, tell an account as it was
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(Box<AuditCommand>),
     /// List the armed orders of a run by stock, with their distance to the price
     Orders(OrdersOptions),
     /// Be a quote server like the course's: its protocol, its delays and its faults
@@ -131,6 +132,10 @@ pub struct ReplayOptions {
     /// entry is there; a server that is slow or gone never holds it up before
     #[arg(long, value_name = "URL")]
     pub audit: Option<PostgresUrl>,
+
+    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    pub search: Option<SearchUrl>,
 
     /// Prices and delays of the built-in quote server follow from this number
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -1,9 +1,14 @@
 //! The stores that follow the log of a run, and what is told of them.
 
 use crate::terminal::warn;
-use audit_logger::follow::{Follower, FollowerOptions, State, Status};
-use audit_logger::postgres::{PostgresSink, PostgresUrl};
+use audit_logger::elasticsearch::dead::DeadLetters;
+use audit_logger::elasticsearch::{self, ElasticsearchSink, SearchUrl};
+use audit_logger::follow::{
+    Follower, FollowerOptions, LogId, Position, Sink as _, SinkError, State, Status,
+};
+use audit_logger::postgres::{self, PostgresSink, PostgresUrl};
 use indicatif::{HumanCount, ProgressBar};
+use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -11,49 +16,160 @@ use tokio::sync::watch;
 /// How often what a follower does is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
-/// Starts to bring the Postgres at `url` up to the log in `folder`. `durable` tells how far the log
-/// is, where this process writes it.
-pub fn postgres(
-    url: &PostgresUrl,
-    folder: &Path,
-    server: &str,
-    durable: Option<watch::Receiver<u64>>,
-) -> anyhow::Result<Follower> {
-    let named = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-    let (url, named, server) = (url.clone(), named.display().to_string(), server.to_string());
-    let options = FollowerOptions { durable, ..FollowerOptions::default() };
-    let make = move || PostgresSink::new(url, &named, &server);
-    Ok(Follower::start("postgres", folder, options, make)?)
+/// A store that can follow a log, by its URL.
+#[derive(Clone, Debug)]
+pub enum Store {
+    Postgres(PostgresUrl),
+    Elasticsearch(SearchUrl),
 }
 
-/// Shows how far `follower` is until it has every entry before `next`, or for good if that is
-/// none. Tells each trouble once. Returns what it came to.
-pub fn watch_until(follower: &Follower, next: Option<u64>) -> Result<Status, anyhow::Error> {
+/// What a store has of a log.
+pub struct Stored {
+    /// Up to where its entries are there.
+    pub position: Position,
+    /// When the last of them took effect, in Unix milliseconds.
+    pub last_ms: Option<u64>,
+    /// Entries a second that were stored when the last were.
+    pub entries_per_s: f64,
+    /// How long ago that was.
+    pub updated_ago: Duration,
+    /// Entries that the store refused for good, where there can be such.
+    pub dead_letters: Option<u64>,
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Store::Postgres(url) => url.fmt(f),
+            Store::Elasticsearch(url) => url.fmt(f),
+        }
+    }
+}
+
+impl Store {
+    /// The stores that are given.
+    pub fn given(audit: Option<&PostgresUrl>, search: Option<&SearchUrl>) -> Vec<Store> {
+        let audit = audit.cloned().map(Store::Postgres);
+        audit.into_iter().chain(search.cloned().map(Store::Elasticsearch)).collect()
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Store::Postgres(_) => "postgres",
+            Store::Elasticsearch(_) => "elasticsearch",
+        }
+    }
+
+    /// Starts to bring the store up to the log in `folder`. `durable` tells how far the log is,
+    /// where this process writes it.
+    pub fn follow(
+        &self,
+        folder: &Path,
+        server: &str,
+        durable: Option<watch::Receiver<u64>>,
+    ) -> anyhow::Result<Follower> {
+        let options = FollowerOptions { durable, ..FollowerOptions::default() };
+        let server = server.to_string();
+        let log = folder.to_path_buf();
+        Ok(match self.clone() {
+            Store::Postgres(url) => {
+                let named = std::path::absolute(folder).unwrap_or(log).display().to_string();
+                let make = move || PostgresSink::new(url, &named, &server);
+                Follower::start(self.name(), folder, options, make)?
+            }
+            Store::Elasticsearch(url) => {
+                let make = move || ElasticsearchSink::new(url, &log, &server);
+                Follower::start(self.name(), folder, options, make)?
+            }
+        })
+    }
+
+    /// What the store has of `log`, if anything.
+    pub async fn stored(&self, log: &LogId) -> Result<Option<Stored>, SinkError> {
+        match self {
+            Store::Postgres(url) => {
+                let client = url.look().await?;
+                let stored = postgres::stored(&client, log).await?;
+                Ok(stored.map(|stored| Stored {
+                    position: stored.position,
+                    last_ms: stored.last_ms,
+                    entries_per_s: stored.entries_per_s,
+                    updated_ago: stored.updated_ago,
+                    dead_letters: None,
+                }))
+            }
+            Store::Elasticsearch(url) => {
+                let Some(stored) = elasticsearch::stored(url, log).await? else { return Ok(None) };
+                Ok(Some(Stored {
+                    position: stored.position()?,
+                    last_ms: stored.last_ms,
+                    entries_per_s: stored.entries_per_s,
+                    updated_ago: stored.updated_ago(),
+                    dead_letters: Some(stored.dead_letters),
+                }))
+            }
+        }
+    }
+
+    /// Forgets everything that the store has of `log`, which is in `folder`.
+    pub async fn reset(&self, folder: &Path, log: &LogId) -> Result<(), SinkError> {
+        match self {
+            Store::Postgres(url) => PostgresSink::new(url.clone(), "", "").reset(log).await,
+            Store::Elasticsearch(url) => {
+                ElasticsearchSink::new(url.clone(), folder, "").reset(log).await
+            }
+        }
+    }
+}
+
+/// Shows how far `followers` are until each has every entry before `next`, or for good if that is
+/// none. Tells each trouble once. Returns what it came to; one that refuses the log is waited for
+/// no more.
+pub fn watch_until(followers: &[Follower], next: Option<u64>) -> anyhow::Result<Vec<Status>> {
     let bar = ProgressBar::new_spinner();
-    let mut told = String::new();
+    let mut told = vec![String::new(); followers.len()];
     loop {
-        let status = follower.status();
-        if let State::Refused(reason) = &status.state {
+        let all: Vec<Status> = followers.iter().map(Follower::status).collect();
+        let refused = |status: &Status| matches!(status.state, State::Refused(_));
+        let over =
+            |status: &Status| refused(status) || next.is_some_and(|next| status.next >= next);
+        if all.iter().all(over) {
             bar.finish_and_clear();
-            return Err(anyhow::anyhow!("{}: {reason}", follower.name()));
+            let faults = followers.iter().zip(&all).filter_map(|(follower, status)| {
+                let State::Refused(reason) = &status.state else { return None };
+                Some(format!("{}: {reason}", follower.name()))
+            });
+            let faults: Vec<String> = faults.collect();
+            return if faults.is_empty() {
+                Ok(all)
+            } else {
+                Err(anyhow::anyhow!(faults.join("\n")))
+            };
         }
-        if next.is_some_and(|next| status.next >= next) {
-            bar.finish_and_clear();
-            return Ok(status);
-        }
-        if let State::Waiting { reason, .. } = &status.state
-            && told != *reason
-        {
+        for ((follower, status), told) in followers.iter().zip(&all).zip(&mut told) {
+            let (State::Waiting { reason, .. } | State::Refused(reason)) = &status.state else {
+                continue;
+            };
+            if told == reason {
+                continue;
+            }
+            let outlook = if refused(status) {
+                "refuses this log"
+            } else {
+                "does not take entries now, it is tried again"
+            };
             bar.suspend(|| {
                 warn(format_args!(
-                    "{} does not take entries now, it is tried again (the log has them all): \
-                     {reason}",
+                    "{} {outlook} (the log has them all): {reason}",
                     follower.name()
                 ));
             });
             told.clone_from(reason);
         }
-        bar.set_message(progress(follower.name(), &status));
+        let shown =
+            followers.iter().zip(&all).map(|(follower, status)| progress(follower.name(), status));
+        bar.set_message(shown.collect::<Vec<_>>().join("   "));
         bar.tick();
         std::thread::sleep(if next.is_some() { SHOWN_EVERY / 10 } else { SHOWN_EVERY });
     }
@@ -72,8 +188,25 @@ fn progress(name: &str, status: &Status) -> String {
 pub fn completed(name: &str, status: &Status, last_command: Instant) -> String {
     let late = status.changed.saturating_duration_since(last_command);
     format!(
-        "{name:8} {} entries, complete {:.2} s after the last command",
+        "{name:13} {} entries, complete {:.2} s after the last command",
         HumanCount(status.next - 1),
         late.as_secs_f64()
     )
+}
+
+/// Warns of documents that Elasticsearch refused for good, where the log in `folder` has such.
+pub fn warn_of_dead_letters(folder: &Path) -> anyhow::Result<()> {
+    let letters = DeadLetters::of(folder);
+    let all = letters.read()?;
+    if let Some(first) = all.first() {
+        warn(format_args!(
+            "elasticsearch refused {} {} for good, kept in {}; the first is entry {}: {}",
+            HumanCount(all.len() as u64),
+            if all.len() == 1 { "document" } else { "documents" },
+            letters.path().display(),
+            first.entry,
+            first.reason
+        ));
+    }
+    Ok(())
 }

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Replay(options) => replay::run(*options),
         Command::Verify(options) => verify::run(options),
-        Command::Audit(command) => audit::run(command),
+        Command::Audit(command) => audit::run(*command),
         Command::Orders(options) => orders::run(&options),
         Command::QuoteServer(options) => quote_server::run(options),
         Command::Experiment(command) => experiment::run(command),

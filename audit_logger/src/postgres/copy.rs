@@ -17,7 +17,7 @@ const EPOCH_MS: i64 = 946_684_800_000;
 const LAST_MS: u64 = 253_402_300_799_999;
 
 /// A time in Unix milliseconds as the table can hold it.
-pub(super) fn sane_ms(ms: u64) -> i64 {
+pub(crate) fn sane_ms(ms: u64) -> i64 {
     ms.min(LAST_MS) as i64
 }
 
@@ -140,6 +140,6 @@ impl Rows {
 }
 
 /// A number without a sign in a column with one.
-fn count(number: u64) -> i64 {
+pub(crate) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -4,6 +4,7 @@ use super::{AnswerForm, Data};
 use crate::Failure;
 use crate::terminal::say;
 use anyhow::{Context as _, anyhow};
+use audit_logger::elasticsearch::{ElasticsearchSink, SearchUrl};
 use audit_logger::follow::LogId;
 use audit_logger::parity::{Mirror, Parity, compare};
 use audit_logger::postgres::{PostgresMirror, PostgresUrl};
@@ -22,6 +23,10 @@ pub struct ParityOptions {
     /// A Postgres that follows the log: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
+
+    /// An Elasticsearch that follows the log: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    search: Option<SearchUrl>,
 
     /// Entries that are compared at once
     #[arg(long, default_value_t = 10_000, value_name = "N",
@@ -42,8 +47,14 @@ pub fn run(options: &ParityOptions) -> Result<ExitCode, Failure> {
         let mirror = PostgresMirror::new(url.clone());
         told.push(runtime.block_on(ask(mirror, &folder, &log, options.range))?);
     }
+    if let Some(url) = &options.search {
+        let mirror = ElasticsearchSink::new(url.clone(), &folder, "");
+        told.push(runtime.block_on(ask(mirror, &folder, &log, options.range))?);
+    }
     if told.is_empty() {
-        return Err(Failure::Usage(anyhow!("no store is named: --audit names a Postgres")));
+        return Err(Failure::Usage(anyhow!(
+            "no store is named: --audit names a Postgres, --search an Elasticsearch"
+        )));
     }
     match options.format {
         AnswerForm::Json => say(serde_json::to_string_pretty(&told)?),

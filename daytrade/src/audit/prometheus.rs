@@ -9,12 +9,16 @@ const FIGURES: [(&str, &str); 4] = [
     ("daytrade_follower_entries_per_second", "What the store took when it last took any."),
 ];
 
-/// The figures of a store, in the order of their names.
-pub fn text(store: &str, figures: [f64; 4]) -> String {
-    let figure = |((name, help), value): (&(&str, &str), f64)| {
-        format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{store=\"{store}\"}} {value}\n")
-    };
-    FIGURES.iter().zip(figures).map(figure).collect()
+/// The figures of each store, in the order of their names.
+pub fn text(stores: &[(&str, [f64; 4])]) -> String {
+    let mut text = String::new();
+    for (nth, (name, help)) in FIGURES.iter().enumerate() {
+        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
+        for (store, figures) in stores {
+            text.push_str(&format!("{name}{{store=\"{store}\"}} {}\n", figures[nth]));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -23,9 +27,13 @@ mod tests {
 
     #[test]
     fn each_figure_has_a_line_that_prometheus_reads() {
-        let text = text("postgres", [1_001.0, 0.0, 0.25, 123_456.5]);
+        let text = text(&[
+            ("postgres", [1_001.0, 0.0, 0.25, 123_456.5]),
+            ("elasticsearch", [901.0, 100.0, 0.5, 20_000.0]),
+        ]);
         assert!(text.contains("daytrade_follower_position{store=\"postgres\"} 1001\n"), "{text}");
         assert!(text.contains("per_second{store=\"postgres\"} 123456.5\n"), "{text}");
-        assert_eq!(text.matches("# TYPE ").count(), 4);
+        assert!(text.contains("lag_entries{store=\"elasticsearch\"} 100\n"), "{text}");
+        assert_eq!(text.matches("# TYPE ").count(), 4, "each name is described once");
     }
 }

@@ -1,11 +1,13 @@
 //! `daytrade audit status`, `rebuild` and `follow`: the stores that follow a log.
 
 use super::{Data, prometheus};
+use crate::Failure;
+use crate::followers::{self, Store};
 use crate::terminal::{say, warn};
-use crate::{Failure, followers};
 use anyhow::{Context as _, anyhow};
-use audit_logger::follow::{Frontier, LogId, Position, Sink as _, Tail};
-use audit_logger::postgres::{self, PostgresSink, PostgresUrl};
+use audit_logger::elasticsearch::SearchUrl;
+use audit_logger::follow::{Follower, Frontier, LogId, Position, Tail};
+use audit_logger::postgres::PostgresUrl;
 use clap::{Args, ValueEnum};
 use indicatif::{HumanCount, HumanDuration};
 use serde::Serialize;
@@ -13,14 +15,32 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
+/// Which stores are meant: one or both.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct Stores {
+    /// A Postgres: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
+    #[arg(long, value_name = "URL")]
+    audit: Option<PostgresUrl>,
+
+    /// An Elasticsearch: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    search: Option<SearchUrl>,
+}
+
+impl Stores {
+    fn all(&self) -> Vec<Store> {
+        Store::given(self.audit.as_ref(), self.search.as_ref())
+    }
+}
+
 #[derive(Args)]
 pub struct StatusOptions {
     #[command(flatten)]
     data: Data,
 
-    /// The store: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
-    #[arg(long, value_name = "URL")]
-    audit: PostgresUrl,
+    #[command(flatten)]
+    stores: Stores,
 
     /// A table, JSON, or the text that Prometheus reads
     #[arg(long, default_value = "table", value_name = "FORM")]
@@ -43,9 +63,8 @@ pub struct RebuildOptions {
     #[command(flatten)]
     data: Data,
 
-    /// The store: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
-    #[arg(long, value_name = "URL")]
-    audit: PostgresUrl,
+    #[command(flatten)]
+    stores: Stores,
 
     /// The name of the server in the store
     #[arg(long, default_value = "daytrade", value_name = "NAME")]
@@ -55,6 +74,7 @@ pub struct RebuildOptions {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
     Postgres,
+    Elasticsearch,
 }
 
 #[derive(Args)]
@@ -62,9 +82,8 @@ pub struct FollowOptions {
     #[command(flatten)]
     data: Data,
 
-    /// The store: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
-    #[arg(long, value_name = "URL")]
-    audit: PostgresUrl,
+    #[command(flatten)]
+    stores: Stores,
 
     /// End once the store has what the log has now
     #[arg(long)]
@@ -88,58 +107,83 @@ struct Answer {
     entries_per_s: f64,
     /// How long ago the store last took entries.
     updated_ago_s: Option<f64>,
+    /// Entries that an Elasticsearch refused for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letters: Option<u64>,
+}
+
+impl Answer {
+    /// The store, and its figures in the order that [`prometheus::text`] wants.
+    fn figures(&self) -> (&'static str, [f64; 4]) {
+        let position = self.stored_entries as f64 + 1.0;
+        (self.store, [position, self.lag_entries as f64, self.lag_s, self.entries_per_s])
+    }
 }
 
 pub fn status(options: &StatusOptions) -> Result<ExitCode, Failure> {
     let folder = options.data.log()?;
     let frontier = Frontier::of(&folder).map_err(anyhow::Error::from)?;
+    let log = LogId::of(&folder)?;
+    let stores = options.stores.all();
+    let mut answers = Vec::new();
+    for store in &stores {
+        answers.push(ask(store, log.as_ref(), &frontier)?);
+    }
+    match (options.format, answers.as_slice()) {
+        (StatusForm::Json, [answer]) => say(serde_json::to_string_pretty(answer)?),
+        (StatusForm::Json, answers) => say(serde_json::to_string_pretty(answers)?),
+        (StatusForm::Prometheus, answers) => {
+            let figures: Vec<_> = answers.iter().map(Answer::figures).collect();
+            say(prometheus::text(&figures).trim_end());
+        }
+        (StatusForm::Table, answers) => {
+            for (nth, (store, answer)) in stores.iter().zip(answers).enumerate() {
+                if nth > 0 {
+                    say("");
+                }
+                tell(answer, store);
+            }
+        }
+    }
+    if options.stores.search.is_some() {
+        followers::warn_of_dead_letters(&folder)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ask(store: &Store, log: Option<&LogId>, frontier: &Frontier) -> anyhow::Result<Answer> {
     let log_entries = frontier.next() - 1;
-    let stored = match LogId::of(&folder)? {
+    let stored = match log {
         None => None,
-        Some(log) => runtime()?.block_on(async {
-            let client = options.audit.look().await?;
-            postgres::stored(&client, &log).await
-        })?,
+        Some(log) => runtime()?.block_on(store.stored(log)).with_context(|| store.to_string())?,
     };
-    let log_ms = frontier.last_ms().unwrap_or_default();
     let mut answer = Answer {
-        store: "postgres",
+        store: store.name(),
         log_entries,
         stored_entries: 0,
         lag_entries: log_entries,
         lag_s: 0.0,
         entries_per_s: 0.0,
         updated_ago_s: None,
+        dead_letters: None,
     };
     if let Some(stored) = stored {
         answer.stored_entries = stored.position.next - 1;
         answer.lag_entries = log_entries.saturating_sub(answer.stored_entries);
         // Entries are not quite in the order of their times: one behind is no lag.
         if let Some(last_ms) = stored.last_ms.filter(|_| answer.lag_entries > 0) {
+            let log_ms = frontier.last_ms().unwrap_or_default();
             answer.lag_s = log_ms.saturating_sub(last_ms) as f64 / 1000.0;
         }
         answer.entries_per_s = stored.entries_per_s;
         answer.updated_ago_s = Some(stored.updated_ago.as_secs_f64());
+        answer.dead_letters = stored.dead_letters;
     }
-    match options.format {
-        StatusForm::Json => say(serde_json::to_string_pretty(&answer)?),
-        StatusForm::Table => tell(&answer, &options.audit),
-        StatusForm::Prometheus => say(prometheus::text(
-            answer.store,
-            [
-                answer.stored_entries as f64 + 1.0,
-                answer.lag_entries as f64,
-                answer.lag_s,
-                answer.entries_per_s,
-            ],
-        )
-        .trim_end()),
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(answer)
 }
 
-fn tell(answer: &Answer, url: &PostgresUrl) {
-    say(format_args!("{}  {url}", answer.store));
+fn tell(answer: &Answer, store: &Store) {
+    say(format_args!("{}  {store}", answer.store));
     say(format_args!("log       {} entries", HumanCount(answer.log_entries)));
     let Some(ago) = answer.updated_ago_s else {
         say("position  nothing of this log is there");
@@ -154,35 +198,65 @@ fn tell(answer: &Answer, url: &PostgresUrl) {
         answer.lag_s
     ));
     say(format_args!("rate      {rate} entries/s when it last took any"));
+    if let Some(dead) = answer.dead_letters {
+        say(format_args!("refused   {} entries for good", HumanCount(dead)));
+    }
 }
 
 pub fn rebuild(options: &RebuildOptions) -> Result<ExitCode, Failure> {
-    let StoreKind::Postgres = options.store;
+    let stores = &options.stores;
+    let store = match (options.store, &stores.audit, &stores.search) {
+        (StoreKind::Postgres, Some(url), None) => Store::Postgres(url.clone()),
+        (StoreKind::Elasticsearch, None, Some(url)) => Store::Elasticsearch(url.clone()),
+        (StoreKind::Postgres, ..) => return Err(only("postgres", "--audit postgres://…")),
+        (StoreKind::Elasticsearch, ..) => {
+            return Err(only("elasticsearch", "--search http://…"));
+        }
+    };
     let folder = options.data.log()?;
     let log = LogId::of(&folder)?.context("the log holds no entry yet")?;
     // A log that has lost its beginning can fill nothing anew: then nothing is forgotten.
     Tail::open(&folder, Position::START)?;
-    let mut sink = PostgresSink::new(options.audit.clone(), "", "");
-    runtime()?.block_on(sink.reset(&log)).with_context(|| options.audit.to_string())?;
+    runtime()?.block_on(store.reset(&folder, &log)).with_context(|| store.to_string())?;
     let next = Frontier::of(&folder).map_err(anyhow::Error::from)?.next();
-    let follower = followers::postgres(&options.audit, &folder, &options.server, None)?;
-    let status = followers::watch_until(&follower, Some(next))?;
-    say(format_args!("postgres: {} entries, from the first", HumanCount(status.next - 1)));
+    let follower = store.follow(&folder, &options.server, None)?;
+    complete(&[follower], next, "from the first")?;
+    if options.stores.search.is_some() {
+        followers::warn_of_dead_letters(&folder)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn only(store: &str, option: &str) -> Failure {
+    anyhow!("to rebuild {store}, give {option} and no other store").into()
+}
+
+/// Waits until each has every entry before `next`, and tells of it.
+fn complete(followers: &[Follower], next: u64, how: &str) -> anyhow::Result<()> {
+    let all = followers::watch_until(followers, Some(next))?;
+    for (follower, status) in followers.iter().zip(all) {
+        say(format_args!("{}: {} entries, {how}", follower.name(), HumanCount(status.next - 1)));
+    }
+    Ok(())
 }
 
 pub fn follow(options: &FollowOptions) -> Result<ExitCode, Failure> {
     let folder = options.data.log()?;
     let next = Frontier::of(&folder).map_err(anyhow::Error::from)?.next();
-    let follower = followers::postgres(&options.audit, &folder, &options.server, None)?;
+    let stores = options.stores.all();
+    let started = stores.iter().map(|store| store.follow(&folder, &options.server, None));
+    let followers = started.collect::<anyhow::Result<Vec<Follower>>>()?;
     if options.until_complete {
-        let status = followers::watch_until(&follower, Some(next))?;
-        say(format_args!("postgres: {} entries, complete", HumanCount(status.next - 1)));
+        complete(&followers, next, "complete")?;
+        if options.stores.search.is_some() {
+            followers::warn_of_dead_letters(&folder)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     warn("following; Ctrl-C ends it, and the next one goes on where this one ended");
-    // A store takes a batch or nothing, so there is nothing to put in order when Ctrl-C comes.
-    followers::watch_until(&follower, None)?;
+    // What a store took without its position is known again, so there is nothing to put in order
+    // when Ctrl-C comes.
+    followers::watch_until(&followers, None)?;
     Err(anyhow!("the follower has ended").into())
 }
 

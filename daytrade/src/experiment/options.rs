@@ -1,6 +1,7 @@
 //! The command line of the experiments.
 
 use crate::cli::{ClockKind, parse_far_orders};
+use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;
 use clap::{Args, Subcommand};
@@ -75,6 +76,11 @@ pub struct LoggingOptions {
     /// there is removed again; without it the stores in it are left out
     #[arg(long, value_name = "URL")]
     pub audit: Option<PostgresUrl>,
+
+    /// An Elasticsearch to measure: `http://[USER[:PASSWORD]@]HOST[:PORT]`. What is written there is
+    /// removed again
+    #[arg(long, value_name = "URL")]
+    pub search: Option<SearchUrl>,
 
     /// How long a store is waited for after the last command; one that is not complete by then is
     /// told with what it has

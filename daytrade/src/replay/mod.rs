@@ -10,10 +10,11 @@ mod stop;
 use crate::Failure;
 use crate::audit::retain::retain;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
+use crate::followers::{self, Store};
+use crate::keys;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, SystemOptions, default_workers};
 use crate::terminal::{during, say, warn, width};
-use crate::{followers, keys};
 use ::workload::input::{Input, InputError};
 use ::workload::player::{PlayError, Player, Tally};
 use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
@@ -160,7 +161,7 @@ struct Run {
     earlier_dumps: Vec<DumpRequest>,
     done: ::workload::played::Played,
     last_ms: u64,
-    follower: Option<Follower>,
+    followers: Vec<Follower>,
     ended: Instant,
 }
 
@@ -208,13 +209,10 @@ async fn play(
     let mut writer = LogWriter::open(&out.log(), lock, end, log_options)?;
     let keeper = Keeper::start(&out.log(), key.cloned(), !options.no_compress)?;
     writer.tell_closed(keeper.listener());
-    let follower = match &options.audit {
-        Some(url) => {
-            let durable = Some(writer.durable());
-            Some(followers::postgres(url, &out.log(), &options.server, durable)?)
-        }
-        None => None,
-    };
+    let followers = Store::given(options.audit.as_ref(), options.search.as_ref())
+        .iter()
+        .map(|store| store.follow(&out.log(), &options.server, Some(writer.durable())))
+        .collect::<anyhow::Result<Vec<Follower>>>()?;
     let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
     stop.listen(console.bar());
 
@@ -269,7 +267,7 @@ async fn play(
         earlier_dumps: dumps,
         done,
         last_ms,
-        follower,
+        followers,
         ended,
     })))
 }
@@ -303,7 +301,7 @@ fn finish(
     key: Option<&InstallationKey>,
 ) -> Result<ExitCode, Failure> {
     let Run { scoreboard, tally, console, stopped, started_at_ms, .. } = run;
-    let Run { earlier_dumps, done, last_ms, follower, ended, .. } = run;
+    let Run { earlier_dumps, done, last_ms, followers, ended, .. } = run;
     let accounts = || stopped.accounts.iter().map(|(user, account)| (user, account));
     let mut requests = earlier_dumps;
     requests.extend(scoreboard.dumps().iter().map(request));
@@ -348,13 +346,16 @@ fn finish(
 
     say(report::table(&report, width()));
     console.tell_files(out);
-    if let Some(follower) = follower {
-        let status = followers::watch_until(&follower, Some(stopped.log.last + 1))?;
+    let complete = followers::watch_until(&followers, Some(stopped.log.last + 1))?;
+    for (follower, status) in followers.into_iter().zip(complete) {
         say(followers::completed(follower.name(), &status, ended));
         follower.stop();
     }
     if let (Some(keep), Some(key)) = (options.retain, key) {
         say(retain(&out.log(), keep, key)?);
+    }
+    if options.search.is_some() {
+        followers::warn_of_dead_letters(&out.log())?;
     }
     let strict = options.strict && tally.unreadable > 0;
     Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })

@@ -3,6 +3,9 @@
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 
 mod common;
+#[path = "../../../audit_logger/tests/elasticsearch/node.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod elasticsearch_node;
 #[path = "../../../audit_logger/tests/postgres/server.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod postgres;
@@ -23,6 +26,7 @@ mod quote_server;
 mod replay_course;
 mod reports;
 mod resume;
+mod search_store;
 mod snapshot;
 mod stores;
 mod virtual_clock;

@@ -5,7 +5,7 @@ use crate::postgres::Server;
 use audit_logger::log::LogReader;
 use std::net::TcpListener;
 
-fn entries_of(out: &std::path::Path) -> i64 {
+pub fn entries_of(out: &std::path::Path) -> i64 {
     let mut count = 0;
     let mut reader = LogReader::open(&out.join("log")).unwrap();
     let each = |number: u64, _| {
@@ -17,7 +17,7 @@ fn entries_of(out: &std::path::Path) -> i64 {
 }
 
 #[track_caller]
-fn assert_each_once(server: &Server, entries: i64) {
+pub fn assert_each_once(server: &Server, entries: i64) {
     let rows = server.sql().rows(
         "SELECT count(*), count(DISTINCT entry), coalesce(min(entry), 0), coalesce(max(entry), 0) \
          FROM daytrade.audit",

@@ -2,9 +2,11 @@
 
 use super::super::options::LoggingOptions;
 use super::xml_file::{self, XmlFile};
-use crate::followers;
+use crate::followers::Store as Followed;
 use anyhow::Context as _;
+use audit_logger::elasticsearch::{ElasticsearchSink, SearchUrl};
 use audit_logger::follow::{Follower, FollowerOptions, LogId, Sink as _};
+use audit_logger::parity::Mirror as _;
 use audit_logger::postgres::one_by_one::OneByOne;
 use audit_logger::postgres::{PostgresSink, PostgresUrl};
 use audit_logger::query::{Filter, Source, Stored, Which};
@@ -50,13 +52,23 @@ pub fn given(options: &LoggingOptions) -> (Vec<Box<dyn Store>>, Vec<LeftOut>) {
         }
         None => left_out.extend([("postgres_rows", "--audit"), ("postgres_copy", "--audit")]),
     }
+    match &options.search {
+        Some(url) => stores.push(Box::new(Searched { url: url.clone() })),
+        None => left_out.push(("elasticsearch", "--search")),
+    }
     (stores, left_out)
 }
 
 /// Fails where a store that is given does not answer.
 pub fn check(options: &LoggingOptions) -> anyhow::Result<()> {
-    let Some(url) = &options.audit else { return Ok(()) };
-    wait(url.connect()).with_context(|| url.to_string())?;
+    if let Some(url) = &options.audit {
+        wait(url.connect()).with_context(|| url.to_string())?;
+    }
+    if let Some(url) = &options.search {
+        // A log that nobody wrote: what counts is the answer.
+        let nobody = LogId([0; 32]);
+        wait(audit_logger::elasticsearch::stored(url, &nobody)).with_context(|| url.to_string())?;
+    }
     Ok(())
 }
 
@@ -142,7 +154,7 @@ impl Store for Copied {
     }
 
     fn follow(&self, log: &Path, durable: watch::Receiver<u64>) -> anyhow::Result<Follower> {
-        followers::postgres(&self.url, log, "experiment", Some(durable))
+        Followed::Postgres(self.url.clone()).follow(log, "experiment", Some(durable))
     }
 
     fn held(&self, log: &Path) -> anyhow::Result<u64> {
@@ -157,5 +169,35 @@ impl Store for Copied {
     fn remove(&self, log: &Path) -> anyhow::Result<()> {
         let identity = LogId::of(log)?.context("the log holds no entry")?;
         wait(PostgresSink::new(self.url.clone(), "", "").reset(&identity))
+    }
+}
+
+struct Searched {
+    url: SearchUrl,
+}
+
+impl Store for Searched {
+    fn name(&self) -> &'static str {
+        "elasticsearch"
+    }
+
+    fn about(&self) -> &'static str {
+        "Elasticsearch as a run with --search fills it: bulk requests into a data stream, each \
+         document with an id of its own"
+    }
+
+    fn follow(&self, log: &Path, durable: watch::Receiver<u64>) -> anyhow::Result<Follower> {
+        Followed::Elasticsearch(self.url.clone()).follow(log, "experiment", Some(durable))
+    }
+
+    fn held(&self, log: &Path) -> anyhow::Result<u64> {
+        let identity = LogId::of(log)?.context("the log holds no entry")?;
+        let mut sink = ElasticsearchSink::new(self.url.clone(), log, "");
+        wait(sink.count(&identity, 1..u64::MAX))
+    }
+
+    fn remove(&self, log: &Path) -> anyhow::Result<()> {
+        let identity = LogId::of(log)?.context("the log holds no entry")?;
+        wait(ElasticsearchSink::new(self.url.clone(), log, "").reset(&identity))
     }
 }

@@ -1,0 +1,105 @@
+//! Runs that an Elasticsearch follows, alone and beside a Postgres, and the commands that tell of
+//! it and fill it anew.
+
+use crate::common::{Guarded, Seeded, daytrade, generate, json, log_length, run, text, until};
+use crate::elasticsearch_node::Node;
+use crate::postgres::Server;
+use crate::stores::{assert_each_once, entries_of};
+use audit_logger::elasticsearch::ElasticsearchSink;
+use audit_logger::follow::{LogId, Position, Tail};
+use audit_logger::parity::Mirror;
+use serde_json::Value;
+use std::net::TcpListener;
+use std::path::Path;
+
+/// The node has every entry of the run once, and no other.
+#[track_caller]
+fn assert_same(node: &Node, out: &Path) {
+    let log = out.join("log");
+    let id = LogId::of(&log).unwrap().unwrap();
+    let mut sink = ElasticsearchSink::new(node.url(), &log, "");
+    let mut expected = Vec::new();
+    let mut tail = Tail::open(&log, Position::START).unwrap();
+    while let Some(batch) = tail.next_batch(10_000).unwrap() {
+        expected.extend(batch.records().map(|record| (record.number, sink.expected(&record))));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let range = 1..expected.len() as u64 + 1;
+    let told = runtime.block_on(sink.fingerprints(&id, range.clone())).unwrap();
+    assert!(told == expected, "{} documents for {} entries", told.len(), expected.len());
+    assert_eq!(runtime.block_on(sink.count(&id, 0..u64::MAX >> 1)).unwrap(), range.end - 1);
+}
+
+#[test]
+fn a_run_that_is_killed_and_gone_on_with_is_in_both_stores_once() {
+    let (node, server) = (Node::shared(), Server::start());
+    let (search, audit) = (node.address(), server.address());
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
+    generate(&workload, "course", 50, 15_000, 20);
+    let both = ["--search", &search, "--audit", &audit];
+    let mut arguments = vec!["replay", text(&workload), "--out", text(&out)];
+    arguments.extend(both);
+    let mut chance = Seeded(22);
+    for _ in 0..3 {
+        let before = log_length(&out);
+        let mut child = Guarded::start(&mut daytrade(&arguments));
+        let enough = before + chance.below(100_000);
+        until("the log grows", || {
+            log_length(&out) > enough || child.0.try_wait().unwrap().is_some()
+        });
+        drop(child);
+        if arguments.last() != Some(&"--resume") {
+            arguments.push("--resume");
+        }
+    }
+    let ended = run(&arguments).with(0);
+    assert_eq!(ended.stdout.matches("after the last command").count(), 2, "{}", ended.stdout);
+    assert_same(node, &out);
+    assert_each_once(&server, entries_of(&out));
+
+    let mut status = vec!["audit", "status", "--data", text(&out), "--format", "json"];
+    status.extend(both);
+    let told: Value = serde_json::from_str(&run(&status).with(0).stdout).unwrap();
+    for (answer, store) in told.as_array().unwrap().iter().zip(["postgres", "elasticsearch"]) {
+        assert_eq!(answer["store"], store);
+        assert_eq!(answer["stored_entries"], entries_of(&out));
+        assert_eq!(answer["lag_entries"], 0);
+    }
+    assert_eq!(told[1]["dead_letters"], 0);
+
+    let rebuild = ["audit", "rebuild", "elasticsearch", "--data", text(&out), "--search", &search];
+    run(&rebuild).with(0);
+    assert_same(node, &out);
+    let follow = ["audit", "follow", "--until-complete", "--data", text(&out), "--search", &search];
+    let told = run(&follow).with(0).stdout;
+    assert!(told.starts_with("elasticsearch: "), "{told}");
+    assert_same(node, &out);
+}
+
+#[test]
+fn a_search_server_that_is_not_there_holds_up_no_run_and_no_password_is_told() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://ann:s3cret@127.0.0.1:{port}");
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
+    generate(&workload, "course", 5, 2_000, 5);
+    let arguments = ["replay", text(&workload), "--search", &url, "--out", text(&out)];
+    let child = Guarded::start(&mut daytrade(&arguments));
+    until("the run has its report", || out.join("report.json").exists());
+    assert_eq!(json(&out.join("report.json"))["commands"], 2_000);
+    drop(child);
+    let data = ["--data", text(&out)];
+    let asked = |arguments: &[&str], code| {
+        let told = run(&[arguments, &data].concat()).with(code);
+        assert!(!told.stderr.contains("s3cret"), "{}", told.stderr);
+        told.stderr
+    };
+    let told = asked(&["audit", "status", "--search", &url], 1);
+    assert!(told.contains(&format!("ann@127.0.0.1:{port}")), "{told}");
+    let told = asked(&["audit", "rebuild", "elasticsearch", "--audit", "postgres://db/audit"], 1);
+    assert!(told.contains("give --search"), "{told}");
+    asked(&["audit", "status"], 2);
+    let told = asked(&["audit", "status", "--search", "http://db:9200/index"], 2);
+    assert!(told.contains("behind the port"), "{told}");
+}
