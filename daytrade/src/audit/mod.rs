@@ -3,11 +3,11 @@
 
 mod at;
 mod export;
-mod filter;
-mod records;
+pub mod filter;
+pub mod records;
 mod search;
 mod show;
-mod stats;
+pub mod stats;
 mod store;
 pub mod table;
 

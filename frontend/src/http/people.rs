@@ -101,7 +101,9 @@ pub(crate) async fn sign_up(
             "a user name is 1 to 64 of A-Z a-z 0-9 _ . @ - and begins with a letter or digit",
         ))?;
     passwords::check(&user, &password)?;
-    if app.users.password(&user).is_some() {
+    // An account that nobody signs in to, of a workload that was played, is no stranger's.
+    let account = app.desk.read(&user).await.map_err(|_| Fault::Unavailable)?;
+    if app.users.password(&user).is_some() || account.account.is_some() {
         return Err(Fault::UserTaken);
     }
     let hash = app.passwords.hash(password).await?;

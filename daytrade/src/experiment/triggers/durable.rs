@@ -72,6 +72,7 @@ pub fn setup(workers: usize, seed: u64) -> SystemOptions {
         quote_cache: None,
         far_orders: None,
         news: None,
+        updates: None,
         client: ClientOptions { strategy: StrategyKind::Wait.make(), ..ClientOptions::default() },
         seed,
     }
