@@ -90,23 +90,12 @@ pub(crate) async fn finish(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_api = request.path().starts_with("/api/");
-    let kept = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => {
-            let fault = match error.as_error::<Fault>() {
-                Some(fault) => fault.clone(),
-                None => Fault::of_status(error.as_response_error().status_code()),
-            };
-            ServiceResponse::new(kept, fault.error_response())
-        }
-    };
+    let response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
     let told = response.headers().get(header::CONTENT_TYPE);
     let is_problem = told.is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem"));
     let refused = (status.is_client_error() || status.is_server_error()) && !is_problem;
-    let keep = response.headers().contains_key("x-keep");
-    let mut response = match refused && !keep {
+    let mut response = match refused {
         true => {
             let fault = Fault::of_status(status);
             ServiceResponse::new(response.request().clone(), fault.error_response())
@@ -114,7 +103,6 @@ pub(crate) async fn finish(
         false => response,
     };
     let headers = response.headers_mut();
-    headers.remove("x-keep");
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
