@@ -66,6 +66,10 @@ routes! {
 
 /// Reads a body of JSON.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    // An array would be taken for the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Fault::invalid("an object of JSON is expected"));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Fault::invalid(format!("the body is not what is expected: {error}")))
 }

@@ -7,6 +7,7 @@ use super::account::LiveAccount;
 use super::hub::{Ear, Frame, Topic};
 use crate::Fault;
 use crate::app::{App, Caller};
+use crate::http::json;
 use crate::outcome::EventView;
 use crate::people::{Role, Session};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -15,7 +16,7 @@ use bytestring::ByteString;
 use domain::trading::{Stock, UserName};
 use futures_util::StreamExt;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json as object};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::select;
@@ -166,11 +167,11 @@ impl Connection {
 
     async fn fault(&mut self, fault: &Fault) -> Result<(), End> {
         let (code, detail) = (fault.code(), fault.to_string());
-        self.send_json(json!({ "type": "error", "code": code, "detail": detail })).await
+        self.send_json(object!({ "type": "error", "code": code, "detail": detail })).await
     }
 
     async fn beat(&mut self) -> Result<(), End> {
-        let beat = json!({ "type": "heartbeat", "now_ms": self.app.now_ms() });
+        let beat = object!({ "type": "heartbeat", "now_ms": self.app.now_ms() });
         self.send_json(beat).await?;
         Ok(timeout(self.app.config.heartbeat.patience, self.socket.ping(b""))
             .await
@@ -187,12 +188,9 @@ impl Connection {
                 if let Err(fault) = self.app.by_commander.take(self.user.clone(), now_ms) {
                     return self.fault(&fault).await;
                 }
-                match serde_json::from_str::<Said>(&text) {
+                match json::<Said>(text.as_bytes()) {
                     Ok(said) => self.heed(said).await,
-                    Err(error) => {
-                        let detail = format!("the message is not what is expected: {error}");
-                        self.fault(&Fault::invalid(detail)).await
-                    }
+                    Err(fault) => self.fault(&fault).await,
                 }
             }
             AggregatedMessage::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
@@ -208,7 +206,7 @@ impl Connection {
         // Whoever is connected and does something is there.
         self.session.touch(self.app.now_ms());
         if let Some(number) = said.ping {
-            let pong = json!({ "type": "pong", "ping": number, "now_ms": self.app.now_ms() });
+            let pong = object!({ "type": "pong", "ping": number, "now_ms": self.app.now_ms() });
             self.send_json(pong).await?;
         }
         for name in &said.unsubscribe {
@@ -238,7 +236,7 @@ impl Connection {
         }
         let channels: Vec<String> = self.topics.iter().map(Topic::to_string).collect();
         let now_ms = self.app.now_ms();
-        self.send_json(json!({ "type": "subscribed", "channels": channels, "now_ms": now_ms }))
+        self.send_json(object!({ "type": "subscribed", "channels": channels, "now_ms": now_ms }))
             .await?;
         for topic in fresh {
             // Heard first, then shown as it stands: nothing falls between.
@@ -297,7 +295,7 @@ impl Connection {
                 Some((seq, quote)) => {
                     let channel = topic.to_string();
                     self.send_json(
-                        json!({ "channel": channel, "type": "quote", "seq": seq, "quote": quote }),
+                        object!({ "channel": channel, "type": "quote", "seq": seq, "quote": quote }),
                     )
                     .await
                 }
@@ -306,7 +304,7 @@ impl Connection {
             Topic::Market => {
                 let (seq, quotes) = self.app.market.quotes();
                 self.send_json(
-                    json!({ "channel": "market", "type": "quotes", "seq": seq, "quotes": quotes }),
+                    object!({ "channel": "market", "type": "quotes", "seq": seq, "quotes": quotes }),
                 )
                 .await
             }
@@ -324,7 +322,7 @@ impl Connection {
         };
         self.account_seq = read.seq;
         let account = LiveAccount::of(&self.user, &read, self.app.now_ms());
-        let mut message = json!({ "channel": "account", "type": "snapshot", "seq": read.seq, "account": account });
+        let mut message = object!({ "channel": "account", "type": "snapshot", "seq": read.seq, "account": account });
         if let Some(after) = resume.filter(|after| *after <= read.seq) {
             let (user, last) = (self.user.clone(), read.seq);
             let found =
@@ -334,8 +332,8 @@ impl Connection {
                     .iter()
                     .filter_map(|(number, entry)| EventView::of(*number, entry))
                     .collect();
-                message["type"] = json!("update");
-                message["events"] = json!(events);
+                message["type"] = object!("update");
+                message["events"] = object!(events);
             }
         }
         self.send_json(message).await
@@ -357,7 +355,7 @@ impl Connection {
         for topic in self.ear.take_lagged() {
             if self.topics.contains(&topic) {
                 let channel = topic.to_string();
-                self.send_json(json!({ "type": "lagged", "channel": channel })).await?;
+                self.send_json(object!({ "type": "lagged", "channel": channel })).await?;
                 self.show(&topic, None).await?;
             }
         }
@@ -368,12 +366,12 @@ impl Connection {
 /// The message of the status channel.
 pub(crate) fn status_frame(app: &App, operations: bool, seq: u64) -> Frame {
     let (topic, status) = match operations {
-        true => (Topic::Operations, json!(app.operations())),
+        true => (Topic::Operations, object!(app.operations())),
         false => {
             let ready = !app.door.is_closed();
-            (Topic::Status, json!({ "now_ms": app.now_ms(), "ready": ready }))
+            (Topic::Status, object!({ "now_ms": app.now_ms(), "ready": ready }))
         }
     };
-    let message = json!({ "channel": "status", "type": "status", "seq": seq, "status": status });
+    let message = object!({ "channel": "status", "type": "status", "seq": seq, "status": status });
     super::hub::frame(&topic, seq, &message)
 }
