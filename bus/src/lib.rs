@@ -5,6 +5,7 @@
 //! message carries a batch.
 
 pub mod account_news;
+pub mod accounts;
 pub mod clock;
 pub mod command_queue;
 pub mod entry_log;
@@ -14,6 +15,9 @@ pub mod partition;
 pub mod quotes;
 
 pub use account_news::{AccountEvent, AccountNews, NewsBatch, NewsTo};
+pub use accounts::{
+    AccountDesk, AccountRead, AccountUpdate, AccountUpdates, AccountsGone, AskAccount, UpdatesTo,
+};
 pub use clock::{Clock, Moment};
 pub use command_queue::{CommandBatch, CommandQueue, QueueClosed, Reply, ReplyTo};
 pub use entry_log::{Append, Durable, Entries, EntryLog, LogHalted};

@@ -4,6 +4,7 @@ use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
 use crate::keys::KeyArgs;
 use crate::orders::OrdersOptions;
+use crate::up::{UpOptions, UserCommand};
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;
@@ -43,6 +44,11 @@ impl Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
+    /// Run the whole system with its trading screen, and print the address to open
+    Up(Box<UpOptions>),
+    /// Add users that may sign in, give them roles and passwords
+    #[command(subcommand)]
+    User(UserCommand),
     /// Run the commands of workload files and write the audit log, the accounts and a report
     Replay(Box<ReplayOptions>),
     /// Check an XML audit log: its form, every rule, every cent

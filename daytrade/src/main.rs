@@ -12,6 +12,7 @@ mod replay;
 mod restore;
 mod system;
 mod terminal;
+mod up;
 mod verify;
 mod workload_files;
 
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         .with_target(false)
         .init();
     let done = match cli.command {
+        Command::Up(options) => up::run(*options),
+        Command::User(command) => up::user(command),
         Command::Replay(options) => replay::run(*options),
         Command::Verify(options) => verify::run(options),
         Command::Audit(command) => audit::run(*command),

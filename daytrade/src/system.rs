@@ -8,8 +8,9 @@ use audit_logger::log::{LogWriter, LogWriterActor};
 use autotx::actor::{AskOrders, ServeWorkers, StopFiring};
 use autotx::{AutoTxActor, AutoTxStats, FarPolicy};
 use bus::{
-    Clock, CommandQueue, Entries, EntryLog, FireQueue, FreshQuote, Moment, NewsBatch, NewsTo,
-    OrderDesk, Partition, QuoteClient, QuoteNews, QuoteResult,
+    AccountDesk, AccountUpdates, Clock, CommandQueue, Entries, EntryLog, FireQueue, FreshQuote,
+    Moment, NewsBatch, NewsTo, OrderDesk, Partition, QuoteClient, QuoteNews, QuoteResult,
+    UpdatesTo,
 };
 use domain::trading::entry::QuoteReceived;
 use domain::trading::{Account, Entry, UserName};
@@ -37,6 +38,8 @@ pub struct SystemOptions {
     pub far_orders: Option<FarPolicy>,
     /// Hears what accounts do by themselves.
     pub news: Option<mpsc::Sender<NewsBatch>>,
+    /// Hears of the accounts that are watched.
+    pub updates: Option<mpsc::Sender<AccountUpdates>>,
     pub client: ClientOptions,
     pub seed: u64,
 }
@@ -55,6 +58,7 @@ impl SystemOptions {
             quote_cache: None,
             far_orders: None,
             news: None,
+            updates: None,
             client: ClientOptions::default(),
             seed,
         }
@@ -69,6 +73,7 @@ pub fn default_workers() -> usize {
 /// The running system.
 pub struct System {
     pub queue: CommandQueue,
+    pub accounts: AccountDesk,
     shards: Vec<Addr<ShardActor>>,
     managers: Vec<Addr<QuoteManager>>,
     autotx: Addr<AutoTxActor>,
@@ -125,6 +130,7 @@ impl System {
 
         let appends = workers * worker::MAX_APPENDS
             + options.quote_managers * quote_manager::manager::MAX_APPENDS;
+        let last = writer.next_entry() - 1;
         let log_clock = clock.clone();
         let log = places.start(move || LogWriterActor::new(writer, log_clock, appends));
         let entry_log = EntryLog::new(log.clone().recipient());
@@ -153,10 +159,12 @@ impl System {
             let (clock, log, quotes) = (clock.clone(), entry_log.clone(), quotes.clone());
             let (desk, news, refresh) =
                 (desk.clone(), options.news.clone().map(NewsTo::new), options.quote_refresh);
+            let updates = options.updates.clone().map(UpdatesTo::new);
             let shard = places.start(move || {
                 ShardActor::new(clock, log, quotes, desk, accounts)
                     .refresh_before(refresh)
                     .tell_news(news)
+                    .tell_updates(last, updates)
             });
             for manager in &managers {
                 manager.send(Subscribe(shard.clone().recipient())).await?;
@@ -171,7 +179,18 @@ impl System {
         autotx.send(ServeWorkers(FireQueue::new(workers))).await?;
         let queue =
             CommandQueue::new(shards.iter().map(|shard| shard.clone().recipient()).collect());
-        Ok(System { queue, shards, managers, autotx, entry_log, log, arbiters: places.arbiters })
+        let accounts =
+            AccountDesk::new(shards.iter().map(|shard| shard.clone().recipient()).collect());
+        let arbiters = places.arbiters;
+        Ok(System { queue, accounts, shards, managers, autotx, entry_log, log, arbiters })
+    }
+
+    /// From now on `listener` hears of every fresh price.
+    pub async fn tell_quotes(&self, listener: Recipient<QuoteNews>) -> anyhow::Result<()> {
+        for manager in &self.managers {
+            manager.send(Subscribe(listener.clone())).await?;
+        }
+        Ok(())
     }
 
     /// What the AutoTX manager has and did.

@@ -13,6 +13,7 @@ use domain::trading::command::{Action, Verb};
 use domain::trading::entry::{self, CommandDecided, OrderFilled, PendingExpired};
 use domain::trading::verbs::{self, Stamp, expiry, orders};
 use domain::trading::{Accepted, Account, Command, Entry, Outcome, Reject, Stock, UserName};
+use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct Output {
     /// What accounts did by themselves, where that is [wanted](Engine::tell_news), to be told when
     /// the entries are durable. Numbered as the replies are.
     pub news: Vec<AccountNews>,
+    /// Entries about accounts that are [watched](Engine::watch). Numbered as the replies are.
+    pub watched: Vec<(u64, Entry)>,
 }
 
 /// What accounts did by themselves so far.
@@ -51,6 +54,7 @@ pub struct Engine {
     /// When the oldest pending of an account runs out (Unix milliseconds): one timer an account.
     timers: BinaryHeap<Reverse<(u64, SlotId)>>,
     tells_news: bool,
+    watched: FxHashSet<UserName>,
     unattended: Unattended,
     output: Output,
 }
@@ -88,6 +92,14 @@ impl Output {
     }
 }
 
+/// Puts `entry`, which is about to be the next of the output, out once more if it is about an
+/// account that is watched. Costs a comparison where none is.
+fn note_watched(watched: &FxHashSet<UserName>, output: &mut Output, entry: &Entry) {
+    if !watched.is_empty() && entry.account().is_some_and(|user| watched.contains(user)) {
+        output.watched.push((u64::from(output.entries.count()), entry.clone()));
+    }
+}
+
 impl Asked<'_> {
     fn wait(self) -> Waiting {
         let Asked { command, received, reply_to } = self;
@@ -104,6 +116,7 @@ impl Engine {
             prices: Prices::default(),
             timers: BinaryHeap::new(),
             tells_news: false,
+            watched: FxHashSet::default(),
             unattended: Unattended::default(),
             output: Output::default(),
         };
@@ -118,6 +131,22 @@ impl Engine {
     /// From now on what accounts do by themselves is told.
     pub fn tell_news(&mut self) {
         self.tells_news = true;
+    }
+
+    /// From now on entries about the account of `user` are put out once more for whoever watches.
+    pub fn watch(&mut self, user: UserName) {
+        self.watched.insert(user);
+    }
+
+    /// From now on they are not.
+    pub fn unwatch(&mut self, user: &UserName) {
+        self.watched.remove(user);
+    }
+
+    /// The account of `user`, if it is open.
+    pub fn account(&mut self, user: &UserName) -> Option<&Account> {
+        let id = self.accounts.find(user)?;
+        Some(&self.accounts.slot(id).account).filter(|account| account.open)
     }
 
     /// What accounts did by themselves so far.
@@ -412,7 +441,9 @@ impl Engine {
             };
             self.unattended.expired += 1;
             let news = self.tells_news.then(|| AccountEvent::Expired(expired.clone()));
-            self.output.unattended(&Entry::Expired(expired), news, None);
+            let entry = Entry::Expired(expired);
+            note_watched(&self.watched, &mut self.output, &entry);
+            self.output.unattended(&entry, news, None);
         }
     }
 
@@ -443,7 +474,9 @@ impl Engine {
             OrderFilled { transaction, name, user, filled_ms: now_ms, side: *side, stock, fill };
         self.unattended.fired += 1;
         let news = self.tells_news.then(|| AccountEvent::Filled(filled.clone()));
-        self.output.unattended(&Entry::Filled(filled), news, Some(quote.sent));
+        let entry = Entry::Filled(filled);
+        note_watched(&self.watched, &mut self.output, &entry);
+        self.output.unattended(&entry, news, Some(quote.sent));
     }
 
     fn conclude(
@@ -475,6 +508,7 @@ impl Engine {
         let entry = Entry::Command(CommandDecided { command, applied_ms, price, outcome });
         // Counted within the batch; the log tells where the batch stands.
         let number = u64::from(self.output.entries.count());
+        note_watched(&self.watched, &mut self.output, &entry);
         self.output.entries.push(&entry);
         let after = self.clock.now();
         let Entry::Command(decided) = entry else { return after };

@@ -5,6 +5,7 @@
 //! * [`armed_orders`]: what the AutoTX manager is told of an account.
 //! * [`prices`]: which prices are known, and who waits for the others.
 //! * [`shard`]: the actor around an engine: its mailbox, its timers, the way to the log.
+//! * `telling`: what those who look at accounts are told once it is durable.
 //! * [`recovery`]: accounts folded from the entries of a log.
 //!
 //! A worker deliberately knows nothing of files, sockets and workloads: commands, quotes and
@@ -16,6 +17,7 @@ pub mod engine;
 pub mod prices;
 pub mod recovery;
 pub mod shard;
+mod telling;
 
 pub use engine::{Engine, Unattended};
 pub use recovery::{Ledger, ParallelFold};

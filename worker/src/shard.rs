@@ -4,12 +4,13 @@
 use crate::Engine;
 use crate::engine::{Output, Unattended};
 use crate::prices::ASK_AGAIN;
+use crate::telling::{Prepared, Telling};
 use actix::prelude::*;
 use bus::{
-    Clock, CommandBatch, EntryLog, FireOrders, Moment, NewsTo, OrderChange, OrderDesk, QuoteClient,
-    QuoteNews,
+    AskAccount, Clock, CommandBatch, EntryLog, FireOrders, Moment, NewsTo, OrderChange, OrderDesk,
+    QuoteClient, QuoteNews, UpdatesTo,
 };
-use domain::trading::{Account, UserName};
+use domain::trading::{Account, Entry, UserName};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub struct ShardActor {
     quotes: QuoteClient,
     orders: OrderDesk,
     listener: Option<Rc<RefCell<NewsTo>>>,
+    telling: Rc<RefCell<Telling>>,
     appends: Arc<Semaphore>,
     order_news: Arc<Semaphore>,
     wakes_at_ms: Option<u64>,
@@ -73,6 +75,7 @@ impl ShardActor {
             quotes,
             orders,
             listener: None,
+            telling: Rc::default(),
             appends: Arc::new(Semaphore::new(MAX_APPENDS)),
             order_news: Arc::new(Semaphore::new(MAX_ORDER_NEWS)),
             wakes_at_ms: None,
@@ -95,22 +98,54 @@ impl ShardActor {
         self
     }
 
+    /// From now on `listener` is told of the accounts that are watched. `last` is the number of
+    /// the last entry in the log: what reads of accounts are numbered from.
+    pub fn tell_updates(mut self, last: u64, listener: Option<UpdatesTo>) -> ShardActor {
+        self.telling = Rc::new(RefCell::new(Telling::new(last, listener)));
+        self
+    }
+
+    /// What is told of the accounts that `entries` are about, once these are durable.
+    fn prepare(&mut self, entries: Vec<(u64, Entry)>) -> Vec<Prepared> {
+        let mut updates: Vec<Prepared> = Vec::new();
+        for (number, entry) in entries {
+            let Some(user) = entry.account() else { continue };
+            match updates.iter_mut().find(|update| update.user == *user) {
+                Some(update) => update.events.push((number, entry)),
+                None => updates.push(Prepared {
+                    user: user.clone(),
+                    account: self.engine.account(user).cloned().map(Box::new),
+                    events: vec![(number, entry)],
+                }),
+            }
+        }
+        updates
+    }
+
     /// Sends on what came out of the engine. What waits for an answer waits in a task of its own:
     /// futures that an actor holds are all polled whenever one of them is ready.
     fn flush(&mut self, ctx: &mut Context<Self>) {
-        let Output { entries, replies, asks, orders, mut news } = self.engine.take_output();
+        let Output { entries, replies, asks, orders, mut news, watched } =
+            self.engine.take_output();
         self.tell_orders(orders, ctx);
         if !asks.is_empty() {
             actix::spawn(self.quotes.ask(asks, ctx.address().recipient()));
         }
         if !entries.is_empty() {
             let append = self.log.append(entries);
+            let updates = self.prepare(watched);
+            let number = self.telling.borrow_mut().begin(updates);
+            let telling = self.telling.clone();
             let listener = self.listener.clone().filter(|_| !news.is_empty());
-            let release = |permit: OwnedSemaphorePermit| async move {
+            let release = move |permit: OwnedSemaphorePermit| async move {
                 let durable = append.await;
                 if let (Some(listener), Ok(durable)) = (listener, &durable) {
                     news.iter_mut().for_each(|news| news.entry += durable.first);
                     listener.borrow_mut().send(news);
+                }
+                match &durable {
+                    Ok(durable) => telling.borrow_mut().settle(number, *durable),
+                    Err(_) => telling.borrow_mut().halt(),
                 }
                 for (client, mut batch) in replies {
                     client.send(durable.clone().map(|durable| {
@@ -230,6 +265,24 @@ impl Handler<FireOrders> for ShardActor {
     fn handle(&mut self, FireOrders(firings): FireOrders, ctx: &mut Self::Context) {
         self.engine.fire(firings);
         self.flush(ctx);
+    }
+}
+
+impl Handler<AskAccount> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, ask: AskAccount, _: &mut Self::Context) {
+        match ask {
+            AskAccount::Read(user, reader) => {
+                let account = self.engine.account(&user).cloned().map(Box::new);
+                self.telling.borrow_mut().read(reader, account);
+            }
+            AskAccount::Watch(user) if self.telling.borrow().has_listener() => {
+                self.engine.watch(user);
+            }
+            AskAccount::Watch(_) => {}
+            AskAccount::Unwatch(user) => self.engine.unwatch(&user),
+        }
     }
 }
 

@@ -168,6 +168,48 @@ fn parse_amounts(text: &str) -> Result<RangeInclusive<i64>, String> {
     Ok(from..=to)
 }
 
+/// The same as texts, as they stand in an address.
+#[derive(Default)]
+pub struct FilterTexts {
+    pub user: Option<String>,
+    pub stock: Option<String>,
+    pub command: Option<String>,
+    pub outcome: Option<String>,
+    pub tx: Option<String>,
+    pub since: Option<String>,
+    pub until: Option<String>,
+    pub amount: Option<String>,
+    pub text: Option<String>,
+}
+
+impl TryFrom<FilterTexts> for FilterArgs {
+    type Error = String;
+
+    fn try_from(texts: FilterTexts) -> Result<FilterArgs, String> {
+        fn read<T>(
+            name: &str,
+            text: Option<String>,
+            read: impl FnOnce(&str) -> Result<T, String>,
+        ) -> Result<Option<T>, String> {
+            let text = text.filter(|text| !text.is_empty());
+            text.map(|text| read(&text).map_err(|expected| format!("{name}: {expected}")))
+                .transpose()
+        }
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Ok(FilterArgs {
+            user: given(texts.user).into_iter().collect(),
+            stock: given(texts.stock),
+            command: read("command", texts.command, parse_command)?,
+            outcome: read("outcome", texts.outcome, str::parse)?,
+            tx: read("tx", texts.tx, parse_transactions)?,
+            since: read("since", texts.since, str::parse)?,
+            until: read("until", texts.until, str::parse)?,
+            amount: read("amount", texts.amount, parse_amounts)?,
+            text: given(texts.text),
+        })
+    }
+}
+
 impl FilterArgs {
     /// Whether an index saves reading most of the log.
     pub fn is_narrow(&self) -> bool {

@@ -3,17 +3,17 @@
 
 mod at;
 mod export;
-mod filter;
+pub mod filter;
 mod parity;
 mod parquet;
 mod place;
 mod prometheus;
 mod proof;
-mod records;
+pub mod records;
 pub mod retain;
 mod search;
 mod show;
-mod stats;
+pub mod stats;
 mod store;
 pub mod table;
 

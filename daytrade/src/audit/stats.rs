@@ -34,7 +34,7 @@ pub struct StatsOptions {
 
 /// The answer as JSON has it.
 #[derive(Serialize)]
-struct Answer {
+pub struct Answer {
     entries: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<String>,
@@ -93,7 +93,7 @@ pub fn run(options: StatsOptions) -> Result<ExitCode, Failure> {
 }
 
 impl Answer {
-    fn new(stats: &Stats, source: &Source, top: usize) -> Answer {
+    pub fn new(stats: &Stats, source: &Source, top: usize) -> Answer {
         let user = |(user, commands): (&str, u64)| User { user: user.to_string(), commands };
         let decided = || stats.commands.values();
         let stocks = stats.stocks();

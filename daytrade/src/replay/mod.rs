@@ -201,6 +201,7 @@ async fn play(
         quote_cache: options.quote_cache.clone(),
         far_orders: options.far_orders,
         news: None,
+        updates: None,
         seed: options.seed,
     };
     let mut console = Console::new(options, &inputs, out, stop.clone())?;

@@ -1,0 +1,372 @@
+//! `daytrade up`: the whole system in one process, with its trading screen.
+
+mod demo;
+mod trail;
+mod users;
+
+use crate::Failure;
+use crate::cli::QuoteSource;
+use crate::followers::Store;
+use crate::replay::folder::log_in;
+use crate::restore::{self, Restored, warn_of};
+use crate::system::{System, SystemOptions, default_workers};
+use crate::terminal::{during, say, warn};
+use ::workload::played::Played;
+use anyhow::{Context as _, anyhow};
+use audit_logger::dumplog::DumpRequest;
+use audit_logger::follow::{Follower, State};
+use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
+use audit_logger::postgres::PostgresUrl;
+use bus::Clock;
+use clap::Args;
+use console::style;
+use demo::Demo;
+use frontend::people::{AccessLog, UserStore};
+use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
+use indicatif::HumanCount;
+use quote_manager::simulator::DelayModel;
+use quote_manager::source::{ClientOptions, StrategyKind};
+use serde_json::json;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::select;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use trail::LogTrail;
+pub use users::{UserCommand, user};
+
+/// How long the replies to commands that are on their way are waited for at the end: the longest
+/// quote takes less.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Batches of account updates that may wait for the frontend; what has no room is read anew.
+const UPDATES: usize = 4096;
+
+#[derive(Args)]
+pub struct UpOptions {
+    /// The address to serve at. Another machine reaches it only through a proxy with TLS (see
+    /// --trusted-proxy)
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
+    listen: SocketAddr,
+
+    /// The folder for the log, the users and the record of who came; a second start goes on with it
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
+
+    /// Make the user `demo` with money and a new password that is printed, and let its market move
+    #[arg(long)]
+    seed_demo: bool,
+
+    /// Where prices come from: `sim` (the built-in quote server), `fixed:PRICE` (one price for
+    /// every stock) or `tcp://HOST:PORT` (a quote server that is running)
+    #[arg(long, default_value = "sim", value_name = "SOURCE")]
+    quotes: QuoteSource,
+
+    /// How long the built-in quote server takes: `none`, `measured` (like the course's) or a
+    /// CSV file with a delay in seconds on each line
+    #[arg(long, default_value = "none", value_name = "DELAY")]
+    quote_delay: DelayModel,
+
+    /// When to ask the quote server again: `wait` (never), `retry` (give up after 20 ms, then with
+    /// 5 ms more each time) or `hedge` (a second request beside a late first one)
+    #[arg(long, default_value_t, value_name = "STRATEGY")]
+    quote_strategy: StrategyKind,
+
+    /// The most requests to the quote server in any minute: beyond them commands that need a price
+    /// are refused
+    #[arg(long, value_name = "N")]
+    quote_budget: Option<u32>,
+
+    /// Ask for a price in use again this many seconds before it runs out, so that nobody waits for
+    /// it; not done if not given, because quotes cost money
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
+    quote_refresh: Option<u64>,
+
+    /// Prices and delays of the built-in quote server follow from this number
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+
+    /// How many workers share the users; one a core if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+
+    /// A Postgres that follows the log:
+    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
+    #[arg(long, value_name = "URL")]
+    audit: Option<PostgresUrl>,
+
+    /// A proxy in front that ends TLS, by its address: its word on where a request comes from is
+    /// taken, and cookies are for TLS only. More than one can be given
+    #[arg(long, value_name = "ADDR")]
+    trusted_proxy: Vec<IpAddr>,
+
+    /// A site whose pages may ask, as browsers name it (`https://trade.example.com`), beside those
+    /// of the address itself. More than one can be given
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+    origin: Vec<String>,
+
+    /// The name of this server in XML exports
+    #[arg(long, default_value = "daytrade", value_name = "NAME")]
+    server: String,
+}
+
+fn parse_origin(text: &str) -> Result<String, &'static str> {
+    let expected = "an origin such as https://trade.example.com is expected";
+    let rest = text.strip_prefix("https://").or(text.strip_prefix("http://")).ok_or(expected)?;
+    let plain = !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*']);
+    plain.then(|| text.to_ascii_lowercase()).ok_or(expected)
+}
+
+pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
+    if !options.listen.ip().is_loopback() && options.trusted_proxy.is_empty() {
+        return Err(Failure::Usage(anyhow!(
+            "{}: other machines would send passwords in the open; listen at 127.0.0.1, or put a \
+             proxy with TLS in front and name it with --trusted-proxy",
+            options.listen
+        )));
+    }
+    std::fs::create_dir_all(&options.data)
+        .with_context(|| format!("{}: the folder cannot be made", options.data.display()))?;
+    let log = log_in(&options.data);
+    let lock = segments::lock(&log)?;
+    let (restored, end) = during("reading the log", || restore::restore(&log))?;
+    if let Some(torn) = &end.torn {
+        warn_of(torn);
+    }
+    actix::System::new().block_on(serve(&options, &log, lock, restored, &end))
+}
+
+/// What is kept of a log that was read, for the snapshot at the end.
+struct Kept {
+    played: Played,
+    dumps: Vec<DumpRequest>,
+    first_transaction: u64,
+}
+
+async fn serve(
+    options: &UpOptions,
+    log: &Path,
+    lock: segments::FolderLock,
+    restored: Restored,
+    end: &LogEnd,
+) -> Result<ExitCode, Failure> {
+    let Restored { ledger, played, dumps, last_ms, .. } = restored;
+    let first_transaction = played.ranges().last().map_or(1, |(_, last)| last + 1);
+    let mut kept = Kept { played, dumps, first_transaction };
+    let (entries, accounts) = (end.position.next - 1, ledger.accounts().len());
+    let clock = Clock::real_from(last_ms);
+    let writer = LogWriter::open(log, lock, end, LogOptions::default())?;
+    let durable = writer.durable();
+    let follower = match &options.audit {
+        Some(url) => {
+            let store = Store::Postgres(url.clone());
+            Some(store.follow(log, &options.server, Some(durable.clone()))?)
+        }
+        None => None,
+    };
+    let (told, updates) = mpsc::channel(UPDATES);
+    let system =
+        System::start(setup(options, told), &clock, writer, ledger.into_accounts()).await?;
+
+    let users = Arc::new(UserStore::open_compacted(&users::store_in(&options.data))?);
+    let record = options.data.join("access.jsonl");
+    let (access, recording) =
+        AccessLog::open(&record).with_context(|| record.display().to_string())?;
+    let ports = Ports {
+        clock: clock.clone(),
+        queue: system.queue.clone(),
+        first_transaction,
+        accounts: system.accounts.clone(),
+        updates,
+        trail: Arc::new(LogTrail::new(log, &options.server, durable.clone())),
+        users: users.clone(),
+        access: access.clone(),
+    };
+    let config = Config {
+        origins: options.origin.clone(),
+        behind_tls: !options.trusted_proxy.is_empty(),
+        trusted_proxies: options.trusted_proxy.clone(),
+        ..Config::default()
+    };
+    let frontend = Frontend::start(config, options.listen, ports).await?;
+    system.tell_quotes(frontend.quotes()).await?;
+    let demo = match options.seed_demo {
+        true => Some(Demo::make(&users, &access, &frontend, &system.accounts, &clock).await?),
+        false => None,
+    };
+    tell(options, &frontend, entries, accounts, demo.as_ref());
+    let market = demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door())));
+
+    let gauges = frontend.tell();
+    let ended_by = watch_over(&system, follower.as_ref(), &durable, gauges).await?;
+
+    warn(format_args!("\n{ended_by}: ending in order; once more ends at once"));
+    at_once_next_time();
+    if let Some(market) = market {
+        market.abort();
+    }
+    let (settled, last_transaction) = frontend.stop(PATIENCE).await;
+    if !settled {
+        warn(format_args!(
+            "some commands still wait for their quotes after {} s: they were not acknowledged, and \
+             are not carried out",
+            PATIENCE.as_secs()
+        ));
+    }
+    let stopped = system.stop().await?;
+    drop(access);
+    // The thread that writes the record has nothing left to do.
+    let _ = recording.join();
+    (kept.first_transaction..=last_transaction).for_each(|number| kept.played.insert(number));
+    let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
+    let (last, chain) = (stopped.log.last, stopped.log.chain);
+    let now_ms = clock.unix_ms(clock.now());
+    restore::save(log, last, chain, accounts, &kept.played, &kept.dumps, now_ms)?;
+    warn(format_args!(
+        "stopped: {} entries are durable in {}",
+        HumanCount(stopped.log.last),
+        log.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn setup(options: &UpOptions, updates: mpsc::Sender<bus::AccountUpdates>) -> SystemOptions {
+    SystemOptions {
+        workers: options.workers.map_or_else(default_workers, usize::from),
+        quote_delay: options.quote_delay.clone(),
+        quote_refresh: options.quote_refresh.map(Duration::from_secs),
+        updates: Some(updates),
+        client: ClientOptions {
+            strategy: options.quote_strategy.make(),
+            budget_per_minute: options.quote_budget,
+            ..ClientOptions::default()
+        },
+        ..SystemOptions::plain(options.quotes.clone(), options.seed)
+    }
+}
+
+/// Says where to look.
+fn tell(
+    options: &UpOptions,
+    frontend: &Frontend,
+    entries: u64,
+    accounts: usize,
+    demo: Option<&Demo>,
+) {
+    let address = format!("http://{}", frontend.address());
+    say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(address).cyan().bold()));
+    let line = |name: &str, text: &dyn std::fmt::Display| {
+        say(format_args!("  {}  {text}", style(format!("{name:8}")).dim()));
+    };
+    let data = options.data.display();
+    match entries {
+        0 => line("data", &format_args!("{data}, new")),
+        _ => line(
+            "data",
+            &format_args!(
+                "{data}, {} entries, {} accounts",
+                HumanCount(entries),
+                HumanCount(accounts as u64)
+            ),
+        ),
+    }
+    match &options.quotes {
+        QuoteSource::Simulator => line("prices", &"built-in quote server"),
+        QuoteSource::Fixed(price) => line("prices", &format_args!("{price} for every stock")),
+        QuoteSource::Server { address, .. } => line("prices", &format_args!("tcp://{address}")),
+    }
+    if let Some(demo) = demo {
+        line("sign in", demo);
+    }
+    if !frontend::has_client() {
+        line("screen", &"not in this binary: it was built without Node.js (the address says more)");
+    }
+    match options.trusted_proxy.is_empty() {
+        true => line("cookies", &"without Secure, because only this machine reaches the address"),
+        false => line("cookies", &"for TLS only, which the proxy in front ends"),
+    }
+    say(format_args!("\n  {}\n", style("Ctrl-C ends it; nothing is lost").dim()));
+}
+
+/// Tells the frontend how the system is doing until it is to end; returns what asked for that.
+async fn watch_over(
+    system: &System,
+    follower: Option<&Follower>,
+    durable: &watch::Receiver<u64>,
+    tell: impl Fn(Gauges),
+) -> anyhow::Result<&'static str> {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asked = std::pin::pin!(asked_to_end());
+    loop {
+        select! {
+            ended_by = &mut asked => return ended_by,
+            _ = ticks.tick() => {}
+        }
+        let (quotes, orders) = (system.quotes().await?, system.orders().await?);
+        tell(Gauges {
+            entries: *durable.borrow() - 1,
+            quotes: QuotesSpent {
+                requests: quotes.requests,
+                answers: quotes.answers,
+                unavailable: quotes.unavailable,
+                cache_hits: 0,
+            },
+            armed: orders.armed,
+            stocks: orders.stocks,
+            fired: orders.met,
+            followers: follower.map_or_else(|| json!([]), |follower| json!([lag(follower)])),
+        });
+    }
+}
+
+fn lag(follower: &Follower) -> serde_json::Value {
+    let status = follower.status();
+    let (state, reason) = match &status.state {
+        State::Waiting { reason, .. } => ("waiting", Some(reason.clone())),
+        State::Refused(reason) => ("refused", Some(reason.clone())),
+        _ => ("following", None),
+    };
+    json!({
+        "name": follower.name(), "state": state, "reason": reason,
+        "entries": status.next - 1, "lag": status.lag(), "entries_per_s": status.rate
+    })
+}
+
+/// Waits for Ctrl-C, or for whatever else asks a program to end.
+async fn asked_to_end() -> anyhow::Result<&'static str> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate())?;
+        select! {
+            done = tokio::signal::ctrl_c() => {
+                done?;
+                Ok("Ctrl-C")
+            }
+            _ = terminated.recv() => Ok("terminated"),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        tokio::signal::ctrl_c().await?;
+        Ok("Ctrl-C")
+    }
+}
+
+/// From now on Ctrl-C ends the process: on a thread of its own, for the others may be waiting.
+fn at_once_next_time() {
+    let listener = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        if let Ok(runtime) = runtime
+            && runtime.block_on(tokio::signal::ctrl_c()).is_ok()
+        {
+            std::process::exit(130);
+        }
+    };
+    // Without the thread the end is as good, only not as quick.
+    let _ = std::thread::Builder::new().name("ctrl-c".to_string()).spawn(listener);
+}

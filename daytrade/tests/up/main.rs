@@ -1,0 +1,10 @@
+//! `daytrade up` as people and programs meet it: the real binary, over TCP.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "a test exports nothing")]
+
+mod endings;
+mod privacy;
+mod safety;
+mod server;
+mod stream;
+mod trading;

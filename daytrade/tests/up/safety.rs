@@ -1,0 +1,171 @@
+//! What the door does with strangers, liars and noise.
+
+use crate::server::{Client, PASSWORD, Server, request_id};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+#[test]
+fn other_sites_pages_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    let add = json!({ "request_id": request_id(), "line": "ADD,1.00" });
+    let mut without = ann.clone();
+    without.csrf = None;
+    without.post("/api/v1/commands", &add).refuses(403, "csrf");
+    without.send("DELETE", "/api/v1/session", None).refuses(403, "csrf");
+    let mut wrong = ann.clone();
+    wrong.csrf = Some("0".repeat(32));
+    wrong.post("/api/v1/commands", &add).refuses(403, "csrf");
+    let mut other = ann.clone();
+    for origin in ["http://evil.example", "null", "https://127.0.0.1"] {
+        other.origin = Some(origin.to_string());
+        other.post("/api/v1/commands", &add).refuses(403, "csrf");
+        other.enter("/api/v1/session", "ann", PASSWORD).refuses(403, "csrf");
+        assert_eq!(other.stream(Some(origin)).err(), Some(403));
+    }
+    assert_eq!(ann.stream(None).err(), Some(403));
+    let mut own = ann.clone();
+    own.origin = Some(format!("http://{}", server.address));
+    assert_eq!(own.post("/api/v1/commands", &add).status, 200);
+    assert_eq!(ann.get("/api/v1/account").ok()["cash"], "1.00");
+}
+
+#[test]
+fn sessions_are_rotated_and_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let mut ann = Client::of(&server);
+    let up = ann.enter("/api/v1/users", "ann", PASSWORD);
+    let cookie = up.cookie.clone().unwrap();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(cookie.starts_with("daytrade=") && !cookie.contains("Secure"), "{cookie}");
+    let first = ann.clone();
+    ann.enter("/api/v1/session", "ann", PASSWORD).ok();
+    assert_ne!(first.cookie, ann.cookie);
+    first.get("/api/v1/session").refuses(401, "unauthenticated");
+
+    let mut elsewhere = Client::of(&server);
+    elsewhere.enter("/api/v1/session", "ann", PASSWORD).ok();
+    assert_eq!(ann.send("DELETE", "/api/v1/sessions", None).status, 204);
+    elsewhere.get("/api/v1/account").refuses(401, "unauthenticated");
+    ann.get("/api/v1/account").refuses(401, "unauthenticated");
+
+    // What happened is on record, and no secret with it.
+    let read = || std::fs::read_to_string(folder.path().join("access.jsonl")).unwrap();
+    let started = std::time::Instant::now();
+    while !read().contains("signed_out_everywhere") {
+        assert!(started.elapsed() < crate::server::PATIENCE, "{}", read());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let record = read();
+    for event in ["signed_up", "signed_in"] {
+        assert!(record.contains(event), "{record}");
+    }
+    assert!(record.contains("a test") && !record.contains(PASSWORD));
+    let token = elsewhere.cookie.unwrap();
+    assert!(!record.contains(token.split('=').nth(1).unwrap()));
+    let users = std::fs::read_to_string(folder.path().join("users.jsonl")).unwrap();
+    assert!(!users.contains(PASSWORD));
+}
+
+#[test]
+fn behind_a_proxy_cookies_are_for_tls_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--trusted-proxy", "127.0.0.1"]);
+    let cookie = Client::of(&server).enter("/api/v1/users", "ann", PASSWORD).cookie.unwrap();
+    assert!(cookie.starts_with("__Host-daytrade=") && cookie.contains("Secure"), "{cookie}");
+}
+
+#[test]
+fn strangers_learn_nothing_and_guess_slowly() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let mut client = Client::signed_up(&server, "ann");
+    let wrong = client.enter("/api/v1/session", "ann", "not the password");
+    let nobody = client.enter("/api/v1/session", "nobody-here", "not the password");
+    wrong.refuses(401, "wrong_credentials");
+    nobody.refuses(401, "wrong_credentials");
+    assert_eq!(wrong.text, nobody.text);
+    for (user, password, status, code) in [
+        ("ann", "another good one", 409, "user_taken"),
+        ("bob", "short", 422, "weak_password"),
+        ("bob", "password123", 422, "breached_password"),
+        ("../bob", "a good password", 400, "invalid_request"),
+        ("_market", "a good password", 400, "invalid_request"),
+    ] {
+        client.enter("/api/v1/users", user, password).refuses(status, code);
+    }
+    let limited = (0..40)
+        .map(|_| client.enter("/api/v1/session", "ann", "not the password"))
+        .find(|answer| answer.status == 429)
+        .expect("guesses are limited");
+    limited.refuses(429, "rate_limited");
+    assert!(limited.retry_after.unwrap().parse::<u64>().unwrap() >= 1);
+}
+
+#[test]
+fn what_is_too_long_or_no_request_is_refused_in_the_documented_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    let long = json!({ "request_id": request_id(), "line": "x".repeat(70_000) });
+    ann.post("/api/v1/commands", &long).refuses(413, "too_large");
+    for path in
+        ["/api/v1/nothing", "/api/", "/x.js", "/api/v1/history/x", "/api/v1/quotes/1/history"]
+    {
+        ann.get(path).refuses(404, "not_found");
+    }
+    ann.get("/api/v1/history?limit=x").refuses(400, "invalid_request");
+    ann.get("/api/v1/history?nonsense=1").refuses(400, "invalid_request");
+    ann.get("/api/v1/history/export?format=exe").refuses(400, "invalid_request");
+    ann.get("/api/v1/stream").refuses(403, "csrf");
+    assert!(ann.get("/some/screen").text.contains("<title>daytrade"));
+}
+
+#[test]
+fn no_body_breaks_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    let mut runner = proptest::test_runner::TestRunner::new_with_rng(
+        ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() },
+        proptest::test_runner::TestRng::deterministic_rng(
+            proptest::test_runner::RngAlgorithm::ChaCha,
+        ),
+    );
+    let text = "[a-zA-Z0-9,.\\-\\[\\] \\PC]{0,40}";
+    let shaped = (text, text, proptest::option::of(text)).prop_map(|(name, amount, stock)| {
+        let request = json!({
+            "request_id": request_id(), "name": name, "amount": amount, "stock": stock
+        });
+        request.to_string().into_bytes()
+    });
+    let named = (0usize..16, text, text).prop_map(|(name, amount, stock)| {
+        let name = domain::trading::CommandName::ALL[name].as_str();
+        json!({ "request_id": request_id(), "line": format!("{name},{stock},{amount}") })
+            .to_string()
+            .into_bytes()
+    });
+    let bodies = prop_oneof![proptest::collection::vec(any::<u8>(), 0..200), shaped, named];
+    runner
+        .run(&bodies, |body| {
+            let answer = ann.send("POST", "/api/v1/commands", Some(&body));
+            match answer.status {
+                200 => {
+                    let outcome: Value = answer.json();
+                    prop_assert!(outcome["accepted"].is_boolean());
+                }
+                429 => {}
+                _ => {
+                    let code = answer.json()["code"].as_str().unwrap().to_string();
+                    answer.refuses(400, &code);
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(ann.get("/healthz").status, 200);
+}

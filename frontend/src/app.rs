@@ -1,0 +1,231 @@
+//! What all requests share.
+
+use crate::door::Door;
+use crate::live::hub::Hub;
+use crate::live::market::Market;
+use crate::live::vitals::{Operations, Vitals};
+use crate::outcomes::Outcomes;
+use crate::people::{
+    AccessEvent, AccessLog, Limit, Limits, Passwords, Role, Roles, Session, Sessions, UserStore,
+};
+use crate::trail::TrailPool;
+use crate::{Fault, random};
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, HttpRequest, web};
+use bus::{AccountDesk, Clock};
+use domain::trading::UserName;
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often one may ask.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimits {
+    /// Sign-ins and sign-ups from one address.
+    pub sign_in_address: Limit,
+    /// Sign-ins to one account, from wherever.
+    pub sign_in_account: Limit,
+    /// Commands of one user.
+    pub commands: Limit,
+    /// Looks into the log by one user.
+    pub looks: Limit,
+}
+
+impl Default for RateLimits {
+    fn default() -> RateLimits {
+        RateLimits {
+            sign_in_address: Limit { burst: 30, per_minute: 30 },
+            sign_in_account: Limit { burst: 10, per_minute: 10 },
+            commands: Limit { burst: 200, per_minute: 3000 },
+            looks: Limit { burst: 60, per_minute: 240 },
+        }
+    }
+}
+
+/// How the server is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Sites whose pages may ask, as browsers name them (`http://127.0.0.1:8080`), beside those of
+    /// the address itself.
+    pub origins: Vec<String>,
+    /// Whether browsers reach it by TLS (a proxy in front): cookies are then for TLS only.
+    pub behind_tls: bool,
+    /// Proxies whose word on where a request comes from is taken.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How often one may ask.
+    pub limits: RateLimits,
+    /// How often a websocket is told that it is alive, and how long it may be silent.
+    pub heartbeat: Heartbeat,
+    /// Threads that serve.
+    pub threads: usize,
+}
+
+/// The beat of a websocket.
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat {
+    /// How often the server says that it is alive.
+    pub every: Duration,
+    /// How long a client may say nothing.
+    pub patience: Duration,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Heartbeat {
+        Heartbeat { every: Duration::from_secs(10), patience: Duration::from_secs(30) }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            origins: Vec::new(),
+            behind_tls: false,
+            trusted_proxies: Vec::new(),
+            limits: RateLimits::default(),
+            heartbeat: Heartbeat::default(),
+            threads: 2,
+        }
+    }
+}
+
+/// What all requests share.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) door: Door,
+    pub(crate) desk: AccountDesk,
+    pub(crate) trail: TrailPool,
+    pub(crate) users: Arc<UserStore>,
+    pub(crate) sessions: Sessions,
+    pub(crate) passwords: Passwords,
+    pub(crate) access: AccessLog,
+    pub(crate) outcomes: Outcomes,
+    pub(crate) hub: Hub,
+    pub(crate) market: Market,
+    pub(crate) vitals: Vitals,
+    pub(crate) closing: watch::Sender<bool>,
+    pub(crate) by_address: Limits<IpAddr>,
+    pub(crate) by_account: Limits<String>,
+    pub(crate) by_commander: Limits<UserName>,
+    pub(crate) by_looker: Limits<UserName>,
+}
+
+impl App {
+    /// The server's time in Unix milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.unix_ms(self.clock.now())
+    }
+
+    /// The name of the session's cookie.
+    pub(crate) fn cookie(&self) -> &'static str {
+        if self.config.behind_tls { "__Host-daytrade" } else { "daytrade" }
+    }
+
+    /// Where a request comes from: the peer, or whoever a trusted proxy says.
+    pub(crate) fn address(&self, request: &HttpRequest) -> IpAddr {
+        let unknown = IpAddr::from([0, 0, 0, 0]);
+        let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
+        if !self.config.trusted_proxies.contains(&peer) {
+            return peer;
+        }
+        let forwarded = request.headers().get_all("x-forwarded-for").last();
+        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        last.and_then(|text| text.trim().parse().ok()).unwrap_or(peer)
+    }
+
+    /// Refuses what another site's page asks. Programs that are no browser send no `Origin`.
+    pub(crate) fn check_origin(&self, request: &HttpRequest, required: bool) -> Result<(), Fault> {
+        let headers = request.headers();
+        let cross = headers
+            .get("sec-fetch-site")
+            .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"));
+        match headers.get(header::ORIGIN) {
+            Some(origin) => {
+                let known = |known: &String| known.as_bytes() == origin.as_bytes();
+                self.config.origins.iter().any(known).then_some(()).ok_or(Fault::Csrf)
+            }
+            None if required || cross => Err(Fault::Csrf),
+            None => Ok(()),
+        }
+    }
+
+    /// The token of a request's session.
+    pub(crate) fn token(&self, request: &HttpRequest) -> Option<String> {
+        request.cookie(self.cookie()).map(|cookie| cookie.value().to_string())
+    }
+
+    /// Records what happened at the door.
+    pub(crate) fn record(
+        &self,
+        request: &HttpRequest,
+        event: &'static str,
+        user: Option<&str>,
+        detail: Option<String>,
+    ) {
+        let agent = request.headers().get(header::USER_AGENT);
+        self.access.record(AccessEvent {
+            at_ms: self.now_ms(),
+            event,
+            user: user.map(|user| user.chars().take(UserName::MAX_LEN).collect()),
+            address: Some(self.address(request).to_string()),
+            agent: agent.and_then(|agent| agent.to_str().ok()).map(str::to_string),
+            detail,
+        });
+    }
+
+    /// How the system is doing.
+    pub(crate) fn operations(&self) -> Operations {
+        let (queued, at_workers) = self.door.depth();
+        Operations {
+            websockets: self.hub.connections(),
+            sessions: self.sessions.count(),
+            queued,
+            at_workers,
+            ..self.vitals.operations(self.now_ms())
+        }
+    }
+}
+
+/// Whoever asks, signed in. A request that changes something has the session's token, and comes
+/// from no other site's page.
+pub(crate) struct Caller {
+    pub(crate) session: Arc<Session>,
+    pub(crate) user: UserName,
+    pub(crate) roles: Roles,
+}
+
+impl Caller {
+    fn of(request: &HttpRequest) -> Result<Caller, Fault> {
+        let app = request.app_data::<web::Data<App>>().ok_or(Fault::Unavailable)?;
+        let now_ms = app.now_ms();
+        let token = app.token(request).ok_or(Fault::Unauthenticated)?;
+        let session = app.sessions.find(&token, now_ms).ok_or(Fault::Unauthenticated)?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            app.check_origin(request, false)?;
+            let given = request.headers().get("x-csrf-token").map(|token| token.as_bytes());
+            let same = |given| random::same(given, session.csrf.as_bytes());
+            given.is_some_and(same).then_some(()).ok_or(Fault::Csrf)?;
+        }
+        session.touch(now_ms);
+        let user = session.user.clone();
+        let roles = app.users.roles(&user);
+        Ok(Caller { session, user, roles })
+    }
+
+    /// Refuses whoever lacks `role`.
+    pub(crate) fn must_be(&self, role: Role) -> Result<(), Fault> {
+        self.roles.contains(&role).then_some(()).ok_or(Fault::Forbidden(role.as_str()))
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Fault;
+    type Future = Ready<Result<Caller, Fault>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Caller::of(request))
+    }
+}

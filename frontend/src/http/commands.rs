@@ -1,0 +1,192 @@
+//! Commands and what comes of them.
+
+use super::json;
+use crate::Fault;
+use crate::app::{App, Caller};
+use crate::outcome::OutcomeView;
+use crate::outcomes::{Known, Turn};
+use actix_web::{HttpResponse, web};
+use domain::trading::command::CommandName;
+use domain::trading::parse::parse_action;
+use domain::trading::{Action, UserName};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use utoipa::ToSchema;
+
+/// How long a request waits for its outcome. The command goes on: the same request asks again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A command: `name` and its arguments, or a `line`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandRequest {
+    /// A UUID that the client makes: the same one again gives the same outcome.
+    request_id: String,
+    /// One of the 16 commands.
+    name: Option<String>,
+    /// Its stock.
+    stock: Option<String>,
+    /// Its amount, or trigger price, in dollars.
+    amount: Option<String>,
+    /// The file of a DUMPLOG.
+    file: Option<String>,
+    /// A line as in a workload file, without the user: `BUY,S,100.00`.
+    line: Option<String>,
+}
+
+/// Carries a command out; answers when its entry is durable.
+#[utoipa::path(post, path = "/api/v1/commands", request_body = CommandRequest, responses(
+    (status = 200, body = OutcomeView), (status = "4XX", body = crate::fault::Problem),
+    (status = 503, body = crate::fault::Problem)))]
+pub(crate) async fn command(
+    app: web::Data<App>,
+    caller: Caller,
+    body: web::Bytes,
+) -> Result<HttpResponse, Fault> {
+    app.by_commander.take(caller.user.clone(), app.now_ms())?;
+    let asked: CommandRequest = json(&body)?;
+    let request_id = uuid(&asked.request_id)?;
+    let action = asked.action(&caller.user)?;
+    let mut known = match app.outcomes.begin(&caller.user, &request_id) {
+        Turn::Repeated(known) => known,
+        Turn::First(tell, known) => {
+            carry_out(&app, caller.user, request_id, action, tell);
+            known
+        }
+    };
+    let outcome = match tokio::time::timeout(PATIENCE, known.wait_for(Option::is_some)).await {
+        Ok(Ok(outcome)) => outcome.clone(),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let outcome = outcome.unwrap_or(Err(Fault::Unavailable))?;
+    Ok(HttpResponse::Ok().json(&*outcome))
+}
+
+/// Carries a command out whether or not anybody waits for it.
+fn carry_out(
+    app: &web::Data<App>,
+    user: UserName,
+    request_id: String,
+    action: Action,
+    tell: watch::Sender<Known>,
+) {
+    let received = app.clock.now();
+    let replied = match app.door.enter(action) {
+        Ok(replied) => replied,
+        Err(fault) => {
+            app.outcomes.forget(&user, &request_id);
+            tell.send_replace(Some(Err(fault)));
+            return;
+        }
+    };
+    let app = app.clone();
+    actix_web::rt::spawn(async move {
+        let known = match replied.await {
+            Ok(reply) => {
+                let outcome = OutcomeView::of(request_id, &reply);
+                let cached = outcome.told.cached == Some(true);
+                let took = app.clock.now().since(received);
+                app.vitals.count(outcome.told.accepted, cached, took);
+                Ok(Arc::new(outcome))
+            }
+            // The log has halted: whether the command is in it a restart will tell.
+            Err(_) => Err(Fault::Unavailable),
+        };
+        tell.send_replace(Some(known));
+    });
+}
+
+/// A UUID in small letters.
+fn uuid(text: &str) -> Result<String, Fault> {
+    let lengths = text.split('-').map(str::len);
+    let digits = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    if digits && lengths.eq([8, 4, 4, 4, 12]) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Fault::invalid("request_id: a UUID is expected"))
+}
+
+impl CommandRequest {
+    /// What it asks for: always on behalf of `user`.
+    fn action(&self, user: &UserName) -> Result<Action, Fault> {
+        let names = "one of the 16 commands is expected";
+        let arguments = [&self.stock, &self.amount, &self.file];
+        let (name, rest) = match (&self.name, &self.line) {
+            (Some(name), None) => {
+                let given: Vec<&str> =
+                    arguments.into_iter().filter_map(|text| text.as_deref()).collect();
+                (name.as_str(), (!given.is_empty()).then(|| given.join(",")))
+            }
+            (None, Some(line)) if arguments.iter().all(|text| text.is_none()) => {
+                let line = without_number(line.trim());
+                match line.split_once(',') {
+                    Some((name, rest)) => (name, Some(rest.to_string())),
+                    None => (line, None),
+                }
+            }
+            _ => return Err(Fault::invalid("name and its arguments, or line alone, are expected")),
+        };
+        let name = CommandName::parse(name.as_bytes()).ok_or(Fault::invalid(names))?;
+        let arguments = match (rest, name) {
+            (Some(rest), _) => format!("{user},{rest}"),
+            // Without a file it would be one of everybody's history.
+            (None, CommandName::DumpLog) => format!("{user},"),
+            (None, _) => user.to_string(),
+        };
+        Ok(parse_action(name, Some(arguments.as_bytes())))
+    }
+}
+
+/// A line without the `[n]` that it may begin with.
+fn without_number(line: &str) -> &str {
+    let behind = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    match behind {
+        Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest.trim(),
+        _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(json: &str) -> Result<Action, Fault> {
+        let request: CommandRequest = serde_json::from_str(json).unwrap();
+        request.action(&UserName::parse(b"me").unwrap())
+    }
+
+    #[test]
+    fn a_command_is_about_its_own_user_whatever_it_says() {
+        for json in [
+            r#"{"request_id":"","name":"BUY","stock":"S","amount":"1.00"}"#,
+            r#"{"request_id":"","line":"[7] BUY,S,1.00 "}"#,
+            r#"{"request_id":"","name":"DUMPLOG","file":"f"}"#,
+            r#"{"request_id":"","name":"DUMPLOG"}"#,
+            r#"{"request_id":"","line":"DUMPLOG"}"#,
+            r#"{"request_id":"","line":"DUMPLOG,other,f"}"#,
+            r#"{"request_id":"","line":"ADD,other,5.00"}"#,
+            r#"{"request_id":"","name":"ADD","stock":"other","amount":"5.00"}"#,
+            r#"{"request_id":"","name":"COMMIT_BUY"}"#,
+        ] {
+            assert_eq!(action(json).unwrap().user(), Some("me"), "{json}");
+        }
+        for json in [
+            r#"{"request_id":""}"#,
+            r#"{"request_id":"","name":"buy"}"#,
+            r#"{"request_id":"","name":"BUY","line":"BUY,S,1"}"#,
+            r#"{"request_id":"","line":"[x] BUY,S,1"}"#,
+        ] {
+            assert!(action(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_a_uuid() {
+        assert!(uuid("0b8f9c5e-1111-4222-8333-444455556666").is_ok());
+        for text in ["", "0b8f9c5e", "0b8f9c5e-1111-4222-8333-44445555666g", &"-".repeat(36)] {
+            assert!(uuid(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Accounts, prices, history and the audit trail.
+
+use crate::Fault;
+use crate::app::{App, Caller};
+use crate::live::account::LiveAccount;
+use crate::people::Role;
+use crate::trail::{ExportForm, TrailQuery};
+use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
+use actix_web::{HttpResponse, web};
+use domain::trading::{Stock, UserName};
+use futures_util::stream::unfold;
+use serde_json::json;
+use std::io;
+use tokio::sync::mpsc;
+
+/// Pieces of an export that are made ahead of who takes them.
+const PIECES_AHEAD: usize = 4;
+
+/// The size of a piece, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// The own account.
+#[utoipa::path(get, path = "/api/v1/account", responses(
+    (status = 200, body = LiveAccount), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn account(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Fault> {
+    let read = app.desk.read(&caller.user).await.map_err(|_| Fault::Unavailable)?;
+    Ok(HttpResponse::Ok().json(LiveAccount::of(&caller.user, &read, app.now_ms())))
+}
+
+/// The last known prices.
+#[utoipa::path(get, path = "/api/v1/quotes", responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn quotes(app: web::Data<App>, _: Caller) -> HttpResponse {
+    let (_, quotes) = app.market.quotes();
+    HttpResponse::Ok().json(json!({ "now_ms": app.now_ms(), "quotes": quotes }))
+}
+
+/// The prices of a stock that the server knows, oldest first.
+#[utoipa::path(get, path = "/api/v1/quotes/{stock}/history",
+    params(("stock" = String, Path, description = "1 to 3 letters")), responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn quote_history(
+    app: web::Data<App>,
+    _: Caller,
+    stock: web::Path<String>,
+) -> Result<HttpResponse, Fault> {
+    let stock = Stock::parse(stock.as_bytes()).ok_or(Fault::NotFound)?;
+    let history = app.market.history(stock);
+    let prices: Vec<(u64, String)> =
+        history.into_iter().map(|(at_ms, price)| (at_ms, price.to_string())).collect();
+    Ok(HttpResponse::Ok().json(json!({ "stock": stock.to_string(), "prices": prices })))
+}
+
+/// A question about the own history alone.
+fn own(caller: &Caller, mut query: TrailQuery) -> Result<TrailQuery, Fault> {
+    if query.user.is_some() {
+        return Err(Fault::invalid("the history is one's own: user is not asked for here"));
+    }
+    query.user = Some(caller.user.to_string());
+    Ok(query)
+}
+
+/// A question that an analyst may ask.
+fn any(caller: &Caller) -> Result<(), Fault> {
+    caller.must_be(Role::Analyst)
+}
+
+fn asked(
+    app: &App,
+    caller: &Caller,
+    query: Result<web::Query<TrailQuery>, actix_web::Error>,
+) -> Result<TrailQuery, Fault> {
+    app.by_looker.take(caller.user.clone(), app.now_ms())?;
+    let query = query.map_err(|error| Fault::invalid(error.to_string()))?;
+    Ok(query.into_inner())
+}
+
+/// A question, as it may be in the address.
+type Asked = Result<web::Query<TrailQuery>, actix_web::Error>;
+
+/// The own audit trail, newest first.
+#[utoipa::path(get, path = "/api/v1/history", params(TrailQuery), responses(
+    (status = 200, body = crate::trail::Page), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn history(
+    app: web::Data<App>,
+    caller: Caller,
+    query: Asked,
+) -> Result<HttpResponse, Fault> {
+    let query = own(&caller, asked(&app, &caller, query)?)?;
+    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| trail.page(&query)).await?))
+}
+
+/// One of one's own transactions with all that came of it.
+#[utoipa::path(get, path = "/api/v1/history/{transaction}",
+    params(("transaction" = u64, Path)), responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn history_story(
+    app: web::Data<App>,
+    caller: Caller,
+    transaction: web::Path<String>,
+) -> Result<HttpResponse, Fault> {
+    let user = caller.user.clone();
+    story(&app, &caller, &transaction, Some(user)).await
+}
+
+/// The own history as a file: what a DUMPLOG of oneself holds.
+#[utoipa::path(get, path = "/api/v1/history/export", params(TrailQuery), responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn history_export(
+    app: web::Data<App>,
+    caller: Caller,
+    query: Asked,
+) -> Result<HttpResponse, Fault> {
+    let query = own(&caller, asked(&app, &caller, query)?)?;
+    let name = format!("daytrade-{}", caller.user);
+    export(&app, query, &name)
+}
+
+/// The whole log's entries that fit, newest first.
+#[utoipa::path(get, path = "/api/v1/audit/search", params(TrailQuery), responses(
+    (status = 200, body = crate::trail::Page), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn audit_search(
+    app: web::Data<App>,
+    caller: Caller,
+    query: Asked,
+) -> Result<HttpResponse, Fault> {
+    any(&caller)?;
+    let query = asked(&app, &caller, query)?;
+    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| trail.page(&query)).await?))
+}
+
+/// Any transaction with all that came of it.
+#[utoipa::path(get, path = "/api/v1/audit/tx/{transaction}",
+    params(("transaction" = u64, Path)), responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn audit_story(
+    app: web::Data<App>,
+    caller: Caller,
+    transaction: web::Path<String>,
+) -> Result<HttpResponse, Fault> {
+    any(&caller)?;
+    story(&app, &caller, &transaction, None).await
+}
+
+/// Counts over the entries that fit.
+#[utoipa::path(get, path = "/api/v1/audit/stats", params(TrailQuery), responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn audit_stats(
+    app: web::Data<App>,
+    caller: Caller,
+    query: Asked,
+) -> Result<HttpResponse, Fault> {
+    any(&caller)?;
+    let query = asked(&app, &caller, query)?;
+    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| trail.stats(&query)).await?))
+}
+
+/// The entries that fit over time.
+#[utoipa::path(get, path = "/api/v1/audit/histogram", params(TrailQuery), responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn audit_histogram(
+    app: web::Data<App>,
+    caller: Caller,
+    query: Asked,
+) -> Result<HttpResponse, Fault> {
+    any(&caller)?;
+    let query = asked(&app, &caller, query)?;
+    let buckets = app.trail.look(move |trail| trail.histogram(&query)).await?;
+    Ok(HttpResponse::Ok().json(json!({ "buckets": buckets })))
+}
+
+/// The stores that follow the log.
+#[utoipa::path(get, path = "/api/v1/audit/followers", responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn audit_followers(
+    app: web::Data<App>,
+    caller: Caller,
+) -> Result<HttpResponse, Fault> {
+    any(&caller)?;
+    let followers = app.operations().followers;
+    Ok(HttpResponse::Ok().json(json!({ "followers": followers })))
+}
+
+/// What is proved of the log.
+#[utoipa::path(get, path = "/api/v1/audit/proof", responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn audit_proof(
+    app: web::Data<App>,
+    caller: Caller,
+) -> Result<HttpResponse, Fault> {
+    any(&caller)?;
+    app.by_looker.take(caller.user.clone(), app.now_ms())?;
+    Ok(HttpResponse::Ok().json(app.trail.look(|trail| trail.proof()).await?))
+}
+
+/// The entries that fit as a file.
+#[utoipa::path(get, path = "/api/v1/audit/export", params(TrailQuery), responses(
+    (status = 200), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn audit_export(
+    app: web::Data<App>,
+    caller: Caller,
+    query: Asked,
+) -> Result<HttpResponse, Fault> {
+    any(&caller)?;
+    let query = asked(&app, &caller, query)?;
+    export(&app, query, "daytrade-audit")
+}
+
+async fn story(
+    app: &App,
+    caller: &Caller,
+    transaction: &str,
+    of: Option<UserName>,
+) -> Result<HttpResponse, Fault> {
+    app.by_looker.take(caller.user.clone(), app.now_ms())?;
+    let transaction: u64 = transaction.parse().map_err(|_| Fault::NotFound)?;
+    let story = app.trail.look(move |trail| trail.story(transaction, of.as_ref())).await?;
+    Ok(HttpResponse::Ok().json(story))
+}
+
+/// Streams an export: made by a thread of the pool, as fast as it is taken.
+fn export(app: &web::Data<App>, query: TrailQuery, name: &str) -> Result<HttpResponse, Fault> {
+    let form = query.format.as_deref().map_or(Some(ExportForm::Xml), ExportForm::parse);
+    let form = form.ok_or(Fault::invalid("format: xml, csv or jsonl is expected"))?;
+    let (kind, extension) = match form {
+        ExportForm::Xml => ("application/xml; charset=utf-8", "xml"),
+        ExportForm::Csv => ("text/csv; charset=utf-8", "csv"),
+        ExportForm::Jsonl => ("application/x-ndjson", "jsonl"),
+    };
+    let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+    let trail = app.trail.clone();
+    actix_web::rt::spawn(async move {
+        let failed = sender.clone();
+        let made = trail.look(move |trail| {
+            let mut out = Pieces { sender, piece: Vec::with_capacity(PIECE) };
+            trail.export(&query, form, &mut out)?;
+            let _ = io::Write::flush(&mut out);
+            Ok(())
+        });
+        if made.await.is_err() {
+            // The file ends in the middle, and so does the connection.
+            let _ = failed.send(Err(io::Error::other("the export was cut short"))).await;
+        }
+    });
+    let body = unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
+    let file = ContentDisposition {
+        disposition: DispositionType::Attachment,
+        parameters: vec![DispositionParam::Filename(format!("{name}.{extension}"))],
+    };
+    Ok(HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header((header::CONTENT_DISPOSITION, file))
+        .streaming(body))
+}
+
+/// Gathers what is written into pieces, and waits while nobody takes them.
+struct Pieces {
+    sender: mpsc::Sender<io::Result<web::Bytes>>,
+    piece: Vec<u8>,
+}
+
+impl io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let piece = web::Bytes::from(std::mem::take(&mut self.piece));
+        let sent = self.sender.blocking_send(Ok(piece));
+        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+}

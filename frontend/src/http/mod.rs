@@ -1,0 +1,117 @@
+//! The routes, and what all answers have in common.
+//!
+//! * [`people`]: signing up, in and out.
+//! * [`commands`]: commands and what comes of them.
+//! * [`looks`]: accounts, prices, history, the audit trail.
+//! * [`machine`]: what programs that watch the server ask.
+//! * [`pages`]: the client.
+
+pub mod commands;
+pub mod looks;
+pub mod machine;
+pub mod pages;
+pub mod people;
+
+use crate::{Fault, live::stream};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError, web};
+use serde::de::DeserializeOwned;
+
+/// The longest body that is read, in bytes.
+pub const LONGEST_BODY: usize = 64 << 10;
+
+/// Declares the routes once: for the server, and for whoever compares them with the description.
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:path;)*) => {
+        /// The routes that are served, but for the pages: method and path.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        /// Puts the routes up.
+        pub(crate) fn configure(config: &mut web::ServiceConfig) {
+            $(config.route($path, web::$method().to($handler));)*
+        }
+    };
+}
+
+routes! {
+    get "/healthz" => machine::healthz;
+    get "/readyz" => machine::readyz;
+    get "/metrics" => machine::metrics;
+    get "/api/v1/openapi.json" => machine::openapi;
+    post "/api/v1/users" => people::sign_up;
+    post "/api/v1/session" => people::sign_in;
+    get "/api/v1/session" => people::session;
+    delete "/api/v1/session" => people::sign_out;
+    delete "/api/v1/sessions" => people::sign_out_everywhere;
+    post "/api/v1/commands" => commands::command;
+    get "/api/v1/account" => looks::account;
+    get "/api/v1/quotes" => looks::quotes;
+    get "/api/v1/quotes/{stock}/history" => looks::quote_history;
+    get "/api/v1/history" => looks::history;
+    get "/api/v1/history/export" => looks::history_export;
+    get "/api/v1/history/{transaction}" => looks::history_story;
+    get "/api/v1/audit/search" => looks::audit_search;
+    get "/api/v1/audit/tx/{transaction}" => looks::audit_story;
+    get "/api/v1/audit/stats" => looks::audit_stats;
+    get "/api/v1/audit/histogram" => looks::audit_histogram;
+    get "/api/v1/audit/followers" => looks::audit_followers;
+    get "/api/v1/audit/proof" => looks::audit_proof;
+    get "/api/v1/audit/export" => looks::audit_export;
+    get "/api/v1/operations" => machine::operations;
+    get "/api/v1/stream" => stream::stream;
+}
+
+/// Reads a body of JSON.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    // An array would be taken for the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Fault::invalid("an object of JSON is expected"));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Fault::invalid(format!("the body is not what is expected: {error}")))
+}
+
+/// What a browser may do with a page of ours: nothing that does not come from here.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; \
+    frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Gives every answer its headers, and every refusal, whoever made it, the documented form.
+pub(crate) async fn finish(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let is_api = request.path().starts_with("/api/");
+    let response = next.call(request).await?.map_into_boxed_body();
+    let status = response.status();
+    let told = response.headers().get(header::CONTENT_TYPE);
+    let is_problem = told.is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem"));
+    let refused = (status.is_client_error() || status.is_server_error()) && !is_problem;
+    let mut response = match refused {
+        true => {
+            let fault = Fault::of_status(status);
+            ServiceResponse::new(response.request().clone(), fault.error_response())
+        }
+        false => response,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_api {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,183 @@
+//! Signing up, in and out.
+
+use super::json;
+use crate::Fault;
+use crate::app::{App, Caller};
+use crate::people::passwords;
+use crate::people::{Role, Session, UsersError};
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::trading::UserName;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Who somebody says to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// 1 to 64 of `A-Z a-z 0-9 _ . @ -`; a new one begins with a letter or digit.
+    user: String,
+    /// 10 to 128 characters.
+    password: String,
+}
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+pub struct SessionView {
+    /// Who.
+    user: String,
+    /// What they may do: `trader`, `analyst`, `operator`.
+    #[schema(value_type = Vec<String>)]
+    roles: Vec<Role>,
+    /// What state-changing requests carry as `X-CSRF-Token`.
+    csrf: String,
+    /// When it ends if nothing is done, in Unix milliseconds.
+    expires_ms: u64,
+}
+
+fn view(app: &App, session: &Session) -> SessionView {
+    SessionView {
+        user: session.user.to_string(),
+        roles: app.users.roles(&session.user),
+        csrf: session.csrf.clone(),
+        expires_ms: session.expires_ms(),
+    }
+}
+
+/// What holds for both: no other site's page, JSON, and not too often.
+fn admit(app: &App, request: &HttpRequest, body: &[u8]) -> Result<Credentials, Fault> {
+    app.check_origin(request, false)?;
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+        return Err(Fault::invalid("a body of application/json is expected"));
+    }
+    app.by_address.take(app.address(request), app.now_ms()).inspect_err(|_| {
+        app.record(request, "rate_limited", None, Some("address".to_string()));
+    })?;
+    json(body)
+}
+
+/// A new session in place of the one that the request came with, if any.
+fn signed_in(
+    app: &App,
+    request: &HttpRequest,
+    user: &UserName,
+    status: StatusCode,
+) -> Result<HttpResponse, Fault> {
+    if let Some(token) = app.token(request) {
+        app.sessions.end(&token);
+    }
+    let (token, session) = app.sessions.begin(user, app.now_ms())?;
+    let cookie = cookie(app, token).finish();
+    Ok(HttpResponse::build(status).cookie(cookie).json(view(app, &session)))
+}
+
+fn cookie(app: &App, value: String) -> actix_web::cookie::CookieBuilder<'static> {
+    Cookie::build(app.cookie(), value)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(app.config.behind_tls)
+}
+
+fn signed_out(app: &App) -> HttpResponse {
+    let gone = cookie(app, String::new()).max_age(Duration::ZERO).finish();
+    HttpResponse::NoContent().cookie(gone).finish()
+}
+
+/// Signs a new user up, and in.
+#[utoipa::path(post, path = "/api/v1/users", request_body = Credentials, responses(
+    (status = 201, body = SessionView), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn sign_up(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Fault> {
+    let Credentials { user, password } = admit(&app, &request, &body)?;
+    let user = UserName::parse(user.as_bytes())
+        .filter(|user| user.as_str().starts_with(|first: char| first.is_ascii_alphanumeric()))
+        .ok_or(Fault::invalid(
+            "a user name is 1 to 64 of A-Z a-z 0-9 _ . @ - and begins with a letter or digit",
+        ))?;
+    passwords::check(&user, &password)?;
+    // An account that nobody signs in to, of a workload that was played, is no stranger's.
+    let account = app.desk.read(&user).await.map_err(|_| Fault::Unavailable)?;
+    if app.users.password(&user).is_some() || account.account.is_some() {
+        return Err(Fault::UserTaken);
+    }
+    let hash = app.passwords.hash(password).await?;
+    let (users, name, now_ms) = (app.users.clone(), user.clone(), app.now_ms());
+    let added = web::block(move || users.add(&name, hash, vec![Role::Trader], now_ms)).await;
+    match added.map_err(|_| Fault::Unavailable)? {
+        Ok(()) => {}
+        Err(UsersError::Taken(_)) => return Err(Fault::UserTaken),
+        Err(error) => {
+            tracing::error!(%error, "no user can be added");
+            return Err(Fault::Unavailable);
+        }
+    }
+    app.record(&request, "signed_up", Some(user.as_str()), None);
+    signed_in(&app, &request, &user, StatusCode::CREATED)
+}
+
+/// Signs a user in.
+#[utoipa::path(post, path = "/api/v1/session", request_body = Credentials, responses(
+    (status = 200, body = SessionView), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn sign_in(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Fault> {
+    let Credentials { user: given, password } = admit(&app, &request, &body)?;
+    let limited = app.by_account.take(given.chars().take(80).collect(), app.now_ms());
+    limited.inspect_err(|_| {
+        app.record(&request, "rate_limited", Some(&given), Some("account".to_string()));
+    })?;
+    let user = UserName::parse(given.as_bytes());
+    let kept = user.as_ref().and_then(|user| app.users.password(user));
+    // A text that nobody has as a password takes no longer than one that somebody may have.
+    let password = password.chars().take(129).collect();
+    let right = app.passwords.matches(kept, password).await?;
+    let Some(user) = user.filter(|_| right) else {
+        app.record(&request, "sign_in_failed", Some(&given), None);
+        return Err(Fault::WrongCredentials);
+    };
+    app.record(&request, "signed_in", Some(user.as_str()), None);
+    signed_in(&app, &request, &user, StatusCode::OK)
+}
+
+/// Tells who is signed in.
+#[utoipa::path(get, path = "/api/v1/session", responses(
+    (status = 200, body = SessionView), (status = 401, body = crate::fault::Problem)))]
+pub(crate) async fn session(app: web::Data<App>, caller: Caller) -> HttpResponse {
+    HttpResponse::Ok().json(view(&app, &caller.session))
+}
+
+/// Signs out.
+#[utoipa::path(delete, path = "/api/v1/session", responses(
+    (status = 204), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn sign_out(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+) -> HttpResponse {
+    if let Some(token) = app.token(&request) {
+        app.sessions.end(&token);
+    }
+    app.record(&request, "signed_out", Some(caller.user.as_str()), None);
+    signed_out(&app)
+}
+
+/// Signs out everywhere.
+#[utoipa::path(delete, path = "/api/v1/sessions", responses(
+    (status = 204), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn sign_out_everywhere(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+) -> HttpResponse {
+    app.sessions.end_all(&caller.user);
+    app.record(&request, "signed_out_everywhere", Some(caller.user.as_str()), None);
+    signed_out(&app)
+}

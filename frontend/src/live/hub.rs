@@ -1,0 +1,190 @@
+//! Which connection hears of what. Whoever tells never waits: a connection that does not keep up
+//! misses what it has no room for, learns that, and gets a fresh snapshot.
+
+use bytestring::ByteString;
+use domain::trading::{Stock, UserName};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+
+/// Messages that may wait for a connection; one that lags behind further starts afresh.
+pub const QUEUE: usize = 128;
+
+/// What can be heard of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// A user's account.
+    Account(UserName),
+    /// What happens to a user's orders and pending buys and sells.
+    Orders(UserName),
+    /// The price of one stock.
+    Quotes(Stock),
+    /// All prices, now and then.
+    Market,
+    /// The state of the system, for those who may see it.
+    Operations,
+    /// Whether the system takes commands.
+    Status,
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Topic::Account(_) => f.write_str("account"),
+            Topic::Orders(_) => f.write_str("orders"),
+            Topic::Quotes(stock) => write!(f, "quotes:{stock}"),
+            Topic::Market => f.write_str("market"),
+            Topic::Operations | Topic::Status => f.write_str("status"),
+        }
+    }
+}
+
+/// A message, rendered once for all who hear it.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// What it is about.
+    pub topic: Topic,
+    /// Its sequence number in its channel.
+    pub seq: u64,
+    /// The JSON.
+    pub text: ByteString,
+}
+
+/// Renders a message.
+pub fn frame(topic: &Topic, seq: u64, json: &Value) -> Frame {
+    Frame { topic: topic.clone(), seq, text: json.to_string().into() }
+}
+
+/// A connection, as the hub knows it.
+struct Listener {
+    id: u64,
+    sender: mpsc::Sender<Frame>,
+    /// What it missed something of.
+    lagged: Arc<Mutex<Vec<Topic>>>,
+}
+
+/// The connection's own end.
+pub struct Ear {
+    /// Its number.
+    pub id: u64,
+    /// What it is told.
+    pub frames: mpsc::Receiver<Frame>,
+    sender: mpsc::Sender<Frame>,
+    lagged: Arc<Mutex<Vec<Topic>>>,
+    hub: Hub,
+}
+
+impl Ear {
+    /// Hears of `topic` from now on.
+    pub fn listen(&self, topic: &Topic) {
+        let listener =
+            Listener { id: self.id, sender: self.sender.clone(), lagged: self.lagged.clone() };
+        let mut topics = self.hub.lock();
+        let all = topics.entry(topic.clone()).or_default();
+        if all.iter().all(|known| known.id != self.id) {
+            all.push(listener);
+        }
+    }
+
+    /// Hears of `topic` no more; whether it was the last to do so.
+    pub fn ignore(&self, topic: &Topic) -> bool {
+        let mut topics = self.hub.lock();
+        let Some(all) = topics.get_mut(topic) else { return false };
+        all.retain(|known| known.id != self.id);
+        let nobody = all.is_empty();
+        if nobody {
+            topics.remove(topic);
+        }
+        nobody
+    }
+
+    /// What it missed something of since the last time.
+    pub fn take_lagged(&self) -> Vec<Topic> {
+        std::mem::take(&mut self.lagged.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.hub.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The hub.
+#[derive(Clone, Default)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    topics: Mutex<HashMap<Topic, Vec<Listener>>>,
+    next: AtomicU64,
+    connections: AtomicUsize,
+    pushed: AtomicU64,
+    lagged: AtomicU64,
+}
+
+impl Hub {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Topic, Vec<Listener>>> {
+        self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection that hears of nothing yet.
+    pub fn connect(&self) -> Ear {
+        let (sender, frames) = mpsc::channel(QUEUE);
+        self.0.connections.fetch_add(1, Ordering::Relaxed);
+        let id = self.0.next.fetch_add(1, Ordering::Relaxed);
+        Ear { id, frames, sender, lagged: Arc::default(), hub: self.clone() }
+    }
+
+    /// Tells all who hear of `topic`. The message is made only if there is one.
+    pub fn push(&self, topic: &Topic, make: impl FnOnce() -> Frame) {
+        let topics = self.lock();
+        let Some(listeners) = topics.get(topic).filter(|all| !all.is_empty()) else { return };
+        let message = make();
+        for listener in listeners {
+            match listener.sender.try_send(message.clone()) {
+                Ok(()) => self.0.pushed.fetch_add(1, Ordering::Relaxed),
+                Err(_) => {
+                    listener.lag(topic);
+                    self.0.lagged.fetch_add(1, Ordering::Relaxed)
+                }
+            };
+        }
+    }
+
+    /// All who hear of any account have missed something.
+    pub fn lag_accounts(&self) {
+        for (topic, listeners) in self.lock().iter() {
+            if matches!(topic, Topic::Account(_) | Topic::Orders(_)) {
+                listeners.iter().for_each(|listener| listener.lag(topic));
+            }
+        }
+    }
+
+    /// Whether anybody hears of `topic`.
+    pub fn is_heard(&self, topic: &Topic) -> bool {
+        self.lock().contains_key(topic)
+    }
+
+    /// Connections that are open.
+    pub fn connections(&self) -> usize {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+
+    /// Messages pushed so far, and messages that a connection had no room for.
+    pub fn pushed(&self) -> (u64, u64) {
+        (self.0.pushed.load(Ordering::Relaxed), self.0.lagged.load(Ordering::Relaxed))
+    }
+}
+
+impl Listener {
+    fn lag(&self, topic: &Topic) {
+        let mut lagged = self.lagged.lock().unwrap_or_else(PoisonError::into_inner);
+        if !lagged.contains(topic) {
+            lagged.push(topic.clone());
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What changes while one looks at it: accounts, prices, the state of the system, and the
+//! websockets that are told of it.
+//!
+//! * [`account`]: an account as JSON.
+//! * [`market`]: the last known prices.
+//! * [`vitals`]: how the system is doing.
+//! * [`hub`]: which connection hears of what.
+//! * [`stream`]: one connection.
+
+pub mod account;
+pub mod hub;
+pub mod market;
+pub mod stream;
+pub mod vitals;

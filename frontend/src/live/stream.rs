@@ -1,0 +1,377 @@
+//! One websocket: what its client asks to hear, and what it is told.
+//!
+//! Nobody waits for it. What it has no room for is dropped; it is told `lagged`, and then how
+//! things stand.
+
+use super::account::LiveAccount;
+use super::hub::{Ear, Frame, Topic};
+use crate::Fault;
+use crate::app::{App, Caller};
+use crate::http::json;
+use crate::outcome::EventView;
+use crate::people::{Role, Session};
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session as Socket};
+use bytestring::ByteString;
+use domain::trading::{Stock, UserName};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::{Value, json as object};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::select;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+/// The longest message of a client, in bytes.
+pub const LONGEST_MESSAGE: usize = 64 << 10;
+
+/// Channels that one connection may hear.
+pub const CHANNELS: usize = 128;
+
+/// Entries that are told after a reconnect; where there were more the client starts afresh.
+pub const RESUMED: usize = 200;
+
+/// The close codes beside those of the protocol.
+const SILENT: u16 = 4000;
+const SIGNED_OUT: u16 = 4001;
+
+/// What a client says.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Said {
+    subscribe: Vec<String>,
+    unsubscribe: Vec<String>,
+    resume: Resume,
+    ping: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Resume {
+    account: Option<u64>,
+}
+
+/// Opens a websocket.
+#[utoipa::path(get, path = "/api/v1/stream", responses(
+    (status = 101), (status = "4XX", body = crate::fault::Problem)))]
+pub(crate) async fn stream(
+    app: web::Data<App>,
+    caller: Caller,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Fault> {
+    app.check_origin(&request, true)?;
+    let (response, socket, messages) = actix_ws::handle(&request, body)
+        .map_err(|_| Fault::invalid("a websocket is expected here"))?;
+    let messages = messages
+        .max_frame_size(LONGEST_MESSAGE)
+        .aggregate_continuations()
+        .max_continuation_size(LONGEST_MESSAGE);
+    let connection = Connection {
+        ear: app.hub.connect(),
+        app: app.clone(),
+        user: caller.user,
+        session: caller.session,
+        socket,
+        topics: Vec::new(),
+        account_seq: 0,
+    };
+    actix_web::rt::spawn(connection.run(messages));
+    Ok(response)
+}
+
+/// Why a connection ends.
+enum End {
+    /// The client has gone, or does not take what it is told.
+    Gone,
+    /// The server says why.
+    Because(CloseCode, &'static str),
+}
+
+impl From<actix_ws::Closed> for End {
+    fn from(_: actix_ws::Closed) -> End {
+        End::Gone
+    }
+}
+
+struct Connection {
+    app: web::Data<App>,
+    user: UserName,
+    session: Arc<Session>,
+    socket: Socket,
+    ear: Ear,
+    topics: Vec<Topic>,
+    /// The number of the last entry that the client has seen in its account.
+    account_seq: u64,
+}
+
+impl Connection {
+    async fn run(mut self, mut messages: actix_ws::AggregatedMessageStream) {
+        let beat = self.app.config.heartbeat;
+        let mut ticks = interval_at(Instant::now() + beat.every, beat.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut closing = self.app.closing.subscribe();
+        let mut heard = Instant::now();
+        let end = loop {
+            let done = select! {
+                message = messages.next() => match message {
+                    Some(Ok(message)) => {
+                        heard = Instant::now();
+                        self.hear(message).await
+                    }
+                    Some(Err(_)) => Err(End::Because(CloseCode::Protocol, "not understood")),
+                    None => Err(End::Gone),
+                },
+                Some(frame) = self.ear.frames.recv() => self.tell(frame).await,
+                _ = ticks.tick() => match heard.elapsed() > beat.patience {
+                    true => Err(End::Because(CloseCode::Other(SILENT), "silent for too long")),
+                    false => self.beat().await,
+                },
+                _ = closing.wait_for(|closing| *closing) => {
+                    Err(End::Because(CloseCode::Away, "the server stops"))
+                }
+            };
+            let done = match done {
+                Ok(()) => self.catch_up().await,
+                Err(end) => Err(end),
+            };
+            if let Err(end) = done {
+                break end;
+            }
+        };
+        for topic in std::mem::take(&mut self.topics) {
+            self.ignore(&topic).await;
+        }
+        if let End::Because(code, why) = end {
+            let reason = CloseReason { code, description: Some(why.to_string()) };
+            let _ = timeout(Duration::from_secs(1), self.socket.close(Some(reason))).await;
+        }
+    }
+
+    fn is_signed_in(&self) -> bool {
+        self.session.is_good(self.app.now_ms())
+    }
+
+    /// Sends; a client that takes nothing for as long as it may be silent is gone.
+    async fn send(&mut self, text: impl Into<ByteString>) -> Result<(), End> {
+        if !self.is_signed_in() {
+            return Err(End::Because(CloseCode::Other(SIGNED_OUT), "signed out"));
+        }
+        let patience = self.app.config.heartbeat.patience;
+        Ok(timeout(patience, self.socket.text(text)).await.map_err(|_| End::Gone)??)
+    }
+
+    async fn send_json(&mut self, json: Value) -> Result<(), End> {
+        self.send(json.to_string()).await
+    }
+
+    async fn fault(&mut self, fault: &Fault) -> Result<(), End> {
+        let (code, detail) = (fault.code(), fault.to_string());
+        self.send_json(object!({ "type": "error", "code": code, "detail": detail })).await
+    }
+
+    async fn beat(&mut self) -> Result<(), End> {
+        let beat = object!({ "type": "heartbeat", "now_ms": self.app.now_ms() });
+        self.send_json(beat).await?;
+        Ok(timeout(self.app.config.heartbeat.patience, self.socket.ping(b""))
+            .await
+            .map_err(|_| End::Gone)??)
+    }
+
+    async fn hear(&mut self, message: AggregatedMessage) -> Result<(), End> {
+        match message {
+            AggregatedMessage::Text(text) => {
+                let now_ms = self.app.now_ms();
+                if !self.is_signed_in() {
+                    return Err(End::Because(CloseCode::Other(SIGNED_OUT), "signed out"));
+                }
+                if let Err(fault) = self.app.by_commander.take(self.user.clone(), now_ms) {
+                    return self.fault(&fault).await;
+                }
+                match json::<Said>(text.as_bytes()) {
+                    Ok(said) => self.heed(said).await,
+                    Err(fault) => self.fault(&fault).await,
+                }
+            }
+            AggregatedMessage::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
+            AggregatedMessage::Pong(_) => Ok(()),
+            AggregatedMessage::Binary(_) => self.fault(&Fault::invalid("messages are text")).await,
+            AggregatedMessage::Close(_) => {
+                Err(End::Because(CloseCode::Normal, "as the client wished"))
+            }
+        }
+    }
+
+    async fn heed(&mut self, said: Said) -> Result<(), End> {
+        // Whoever is connected and does something is there.
+        self.session.touch(self.app.now_ms());
+        if let Some(number) = said.ping {
+            let pong = object!({ "type": "pong", "ping": number, "now_ms": self.app.now_ms() });
+            self.send_json(pong).await?;
+        }
+        for name in &said.unsubscribe {
+            if let Ok(topic) = self.topic(name) {
+                self.topics.retain(|known| *known != topic);
+                self.ignore(&topic).await;
+            }
+        }
+        let mut fresh = Vec::new();
+        for name in &said.subscribe {
+            match self.topic(name) {
+                Ok(_) if self.topics.len() >= CHANNELS => {
+                    self.fault(&Fault::invalid("no more channels on this connection")).await?;
+                    break;
+                }
+                Ok(topic) => {
+                    if !self.topics.contains(&topic) {
+                        self.topics.push(topic.clone());
+                    }
+                    fresh.push(topic);
+                }
+                Err(fault) => self.fault(&fault).await?,
+            }
+        }
+        if said.subscribe.is_empty() && said.unsubscribe.is_empty() {
+            return Ok(());
+        }
+        let channels: Vec<String> = self.topics.iter().map(Topic::to_string).collect();
+        let now_ms = self.app.now_ms();
+        self.send_json(object!({ "type": "subscribed", "channels": channels, "now_ms": now_ms }))
+            .await?;
+        for topic in fresh {
+            // Heard first, then shown as it stands: nothing falls between.
+            self.ear.listen(&topic);
+            if matches!(topic, Topic::Account(_) | Topic::Orders(_)) {
+                let _ = self.app.desk.watch(&self.user, true).await;
+            }
+            self.show(&topic, said.resume.account).await?;
+        }
+        Ok(())
+    }
+
+    /// The channel of that name, if the user may hear it.
+    fn topic(&self, name: &str) -> Result<Topic, Fault> {
+        Ok(match name {
+            "account" => Topic::Account(self.user.clone()),
+            "orders" => Topic::Orders(self.user.clone()),
+            "market" => Topic::Market,
+            "status" if self.app.users.roles(&self.user).contains(&Role::Operator) => {
+                Topic::Operations
+            }
+            "status" => Topic::Status,
+            name => {
+                let stock = name.strip_prefix("quotes:").map(str::as_bytes);
+                Topic::Quotes(stock.and_then(Stock::parse).ok_or(Fault::invalid(
+                    "account, orders, market, status or quotes:S is expected",
+                ))?)
+            }
+        })
+    }
+
+    async fn ignore(&self, topic: &Topic) {
+        let nobody = self.ear.ignore(topic);
+        let (account, orders) =
+            (Topic::Account(self.user.clone()), Topic::Orders(self.user.clone()));
+        let about_user = *topic == account || *topic == orders;
+        if nobody
+            && about_user
+            && !self.app.hub.is_heard(&account)
+            && !self.app.hub.is_heard(&orders)
+        {
+            let _ = self.app.desk.watch(&self.user, false).await;
+            // Somebody may have come in between.
+            if self.app.hub.is_heard(&account) || self.app.hub.is_heard(&orders) {
+                let _ = self.app.desk.watch(&self.user, true).await;
+            }
+        }
+    }
+
+    /// Tells how things stand in a channel; with `resume`, what happened to the account since.
+    async fn show(&mut self, topic: &Topic, resume: Option<u64>) -> Result<(), End> {
+        match topic {
+            Topic::Account(_) => self.show_account(resume).await,
+            Topic::Orders(_) => Ok(()),
+            Topic::Quotes(stock) => match self.app.market.quote(*stock) {
+                Some((seq, quote)) => {
+                    let channel = topic.to_string();
+                    self.send_json(
+                        object!({ "channel": channel, "type": "quote", "seq": seq, "quote": quote }),
+                    )
+                    .await
+                }
+                None => Ok(()),
+            },
+            Topic::Market => {
+                let (seq, quotes) = self.app.market.quotes();
+                self.send_json(
+                    object!({ "channel": "market", "type": "quotes", "seq": seq, "quotes": quotes }),
+                )
+                .await
+            }
+            Topic::Operations | Topic::Status => {
+                let operations = *topic == Topic::Operations;
+                let frame = status_frame(&self.app, operations, 0);
+                self.send(frame.text).await
+            }
+        }
+    }
+
+    async fn show_account(&mut self, resume: Option<u64>) -> Result<(), End> {
+        let Ok(read) = self.app.desk.read(&self.user).await else {
+            return self.fault(&Fault::Unavailable).await;
+        };
+        self.account_seq = read.seq;
+        let account = LiveAccount::of(&self.user, &read, self.app.now_ms());
+        let mut message = object!({ "channel": "account", "type": "snapshot", "seq": read.seq, "account": account });
+        if let Some(after) = resume.filter(|after| *after <= read.seq) {
+            let (user, last) = (self.user.clone(), read.seq);
+            let found =
+                self.app.trail.look(move |trail| trail.entries(&user, after, last, RESUMED)).await;
+            if let Ok(Some(entries)) = found {
+                let events: Vec<EventView> = entries
+                    .iter()
+                    .filter_map(|(number, entry)| EventView::of(*number, entry))
+                    .collect();
+                message["type"] = object!("update");
+                message["events"] = object!(events);
+            }
+        }
+        self.send_json(message).await
+    }
+
+    async fn tell(&mut self, frame: Frame) -> Result<(), End> {
+        if let Topic::Account(_) = frame.topic {
+            // What a snapshot had already.
+            if frame.seq <= self.account_seq {
+                return Ok(());
+            }
+            self.account_seq = frame.seq;
+        }
+        self.send(frame.text).await
+    }
+
+    /// After something was missed: says so, and how things stand.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        for topic in self.ear.take_lagged() {
+            if self.topics.contains(&topic) {
+                let channel = topic.to_string();
+                self.send_json(object!({ "type": "lagged", "channel": channel })).await?;
+                self.show(&topic, None).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The message of the status channel.
+pub(crate) fn status_frame(app: &App, operations: bool, seq: u64) -> Frame {
+    let (topic, status) = match operations {
+        true => (Topic::Operations, object!(app.operations())),
+        false => {
+            let ready = !app.door.is_closed();
+            (Topic::Status, object!({ "now_ms": app.now_ms(), "ready": ready }))
+        }
+    };
+    let message = object!({ "channel": "status", "type": "status", "seq": seq, "status": status });
+    super::hub::frame(&topic, seq, &message)
+}

@@ -1,0 +1,84 @@
+//! The record of who came: sign-ins, failures, sign-outs, changes of roles, with address and
+//! agent. JSON lines; what comes while the disk is busy shares a flush. Secrets never stand in it.
+
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// Events that may wait for the disk; beyond it whoever signs in waits.
+const WAITING: usize = 4096;
+
+/// The longest name of a browser that is kept, in characters.
+const AGENT: usize = 200;
+
+/// Something that happened at the door.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccessEvent {
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// What: `signed_up`, `signed_in`, `sign_in_failed`, `signed_out`, `signed_out_everywhere`,
+    /// `user_added`, `roles_changed`, `password_changed`, `rate_limited`.
+    pub event: &'static str,
+    /// Who, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// From where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// With what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What else is to be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The record.
+#[derive(Clone)]
+pub struct AccessLog(SyncSender<Vec<u8>>);
+
+impl AccessLog {
+    /// Goes on with the record at `path`. It is whole when the thread has ended, which it does
+    /// when no handle is left.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn open(path: &Path) -> io::Result<(AccessLog, JoinHandle<()>)> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
+        let (sender, events) = sync_channel(WAITING);
+        let writer = std::thread::Builder::new().name("access".to_string());
+        let writer = writer.spawn(move || write(file, &events))?;
+        Ok((AccessLog(sender), writer))
+    }
+
+    /// Records an event.
+    pub fn record(&self, mut event: AccessEvent) {
+        if let Some(agent) = &mut event.agent
+            && let Some((end, _)) = agent.char_indices().nth(AGENT)
+        {
+            agent.truncate(end);
+        }
+        let mut line = serde_json::to_vec(&event).unwrap_or_default();
+        line.push(b'\n');
+        // The writer ends only after the last of these handles.
+        let _ = self.0.send(line);
+    }
+}
+
+fn write(mut file: File, events: &Receiver<Vec<u8>>) {
+    while let Ok(mut lines) = events.recv() {
+        while let Ok(more) = events.try_recv() {
+            lines.extend(more);
+        }
+        if let Err(error) = file.write_all(&lines).and_then(|()| file.sync_data()) {
+            tracing::error!(%error, "the access record cannot be written");
+        }
+    }
+}

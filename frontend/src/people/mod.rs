@@ -1,0 +1,20 @@
+//! Who may come in: users and their passwords, sessions, how often one may try, and the record of
+//! who came.
+//!
+//! * [`users`]: the store of users, a file of its own.
+//! * [`passwords`]: Argon2id, away from everything else.
+//! * [`sessions`]: who is signed in.
+//! * [`limits`]: how often one may ask.
+//! * [`access`]: the record of sign-ins, failures and changes of roles.
+
+pub mod access;
+pub mod limits;
+pub mod passwords;
+pub mod sessions;
+pub mod users;
+
+pub use access::{AccessEvent, AccessLog};
+pub use limits::{Limit, Limits};
+pub use passwords::{PasswordHash, Passwords};
+pub use sessions::{Session, Sessions};
+pub use users::{Role, Roles, UserStore, UsersError};

@@ -1,0 +1,380 @@
+//! The users that may sign in: JSON lines that are only ever added to, each on disk before it
+//! counts; gathered into one line a user when the server starts.
+//!
+//! The file is locked while a line is added, so that the command line can add users and change
+//! roles while a server runs; the server reads what was added ([`UserStore::refresh`]).
+
+use super::passwords::PasswordHash;
+use domain::trading::UserName;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use thiserror::Error;
+
+/// What somebody may do beside trading for themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Trades.
+    Trader,
+    /// Searches the whole log.
+    Analyst,
+    /// Sees how the system is doing.
+    Operator,
+}
+
+impl Role {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Trader => "trader",
+            Role::Analyst => "analyst",
+            Role::Operator => "operator",
+        }
+    }
+
+    /// The role of that name.
+    pub fn parse(text: &str) -> Option<Role> {
+        [Role::Trader, Role::Analyst, Role::Operator].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// The roles of a user.
+pub type Roles = Vec<Role>;
+
+/// What is wrong with the store, or with what is asked of it.
+#[derive(Debug, Error)]
+pub enum UsersError {
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line of the file is not one of a user.
+    #[error("{path}:{line}: this is no line about a user: {reason}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The name is another's.
+    #[error("user {0} is there already")]
+    Taken(UserName),
+    /// Nobody has that name.
+    #[error("there is no user {0}")]
+    Unknown(UserName),
+}
+
+/// A line of the file: what is given replaces what stood before.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<PasswordHash>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Roles>,
+    at_ms: u64,
+}
+
+#[derive(Clone)]
+struct User {
+    password: PasswordHash,
+    roles: Roles,
+    at_ms: u64,
+}
+
+/// The store.
+pub struct UserStore {
+    path: PathBuf,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    users: HashMap<UserName, User>,
+    /// Bytes and lines of the file that are known.
+    bytes: u64,
+    lines: usize,
+}
+
+impl UserStore {
+    /// The store in the file at `path`, which is made where it is not there.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what is no line of it.
+    pub fn open(path: &Path) -> Result<UserStore, UsersError> {
+        let store = UserStore { path: path.to_path_buf(), known: Mutex::default() };
+        store.refresh()?;
+        Ok(store)
+    }
+
+    /// As [`open`](Self::open), and gathers the file into one line a user.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and the file cannot be written.
+    pub fn open_compacted(path: &Path) -> Result<UserStore, UsersError> {
+        let store = UserStore::open(path)?;
+        let mut known = store.lock();
+        if known.lines > known.users.len() {
+            store.compact(&mut known).map_err(|source| store.fault(source))?;
+        }
+        drop(known);
+        Ok(store)
+    }
+
+    fn fault(&self, source: io::Error) -> UsersError {
+        UsersError::Io { path: self.path.clone(), source }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the file and locks it against other processes.
+    fn locked_file(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&self.path)?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// Reads what others have added.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what is no line of it.
+    pub fn refresh(&self) -> Result<(), UsersError> {
+        let mut known = self.lock();
+        match fs::metadata(&self.path) {
+            Ok(found) if found.len() == known.bytes => Ok(()),
+            Ok(_) => {
+                let mut file = self.locked_file().map_err(|source| self.fault(source))?;
+                self.read(&mut file, &mut known)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(self.fault(source)),
+        }
+    }
+
+    /// Reads the lines behind those that are known. One that a crash cut short is cut off: it
+    /// never counted.
+    fn read(&self, file: &mut File, known: &mut Known) -> Result<(), UsersError> {
+        let length = file.metadata().map_err(|source| self.fault(source))?.len();
+        if length < known.bytes {
+            // Another server has gathered the lines.
+            *known = Known::default();
+        }
+        file.seek(SeekFrom::Start(known.bytes)).map_err(|source| self.fault(source))?;
+        let mut lines = BufReader::new(&*file);
+        loop {
+            let mut line = Vec::new();
+            let read = lines.read_until(b'\n', &mut line).map_err(|source| self.fault(source))?;
+            if read == 0 {
+                return Ok(());
+            }
+            if line.last() != Some(&b'\n') {
+                drop(lines);
+                return file.set_len(known.bytes).map_err(|source| self.fault(source));
+            }
+            let fault = |reason: String| UsersError::Line {
+                path: self.path.clone(),
+                line: known.lines + 1,
+                reason,
+            };
+            let line: Line =
+                serde_json::from_slice(&line).map_err(|error| fault(error.to_string()))?;
+            let user = UserName::parse(line.user.as_bytes())
+                .ok_or_else(|| fault("the user is no user name".to_string()))?;
+            match (known.users.get_mut(&user), line.password) {
+                (Some(there), password) => {
+                    there.password = password.unwrap_or_else(|| there.password.clone());
+                    there.roles = line.roles.unwrap_or_else(|| there.roles.clone());
+                }
+                (None, Some(password)) => {
+                    let roles = line.roles.unwrap_or_else(|| vec![Role::Trader]);
+                    known.users.insert(user, User { password, roles, at_ms: line.at_ms });
+                }
+                (None, None) => return Err(fault("the user has no password".to_string())),
+            }
+            known.bytes += read as u64;
+            known.lines += 1;
+        }
+    }
+
+    fn compact(&self, known: &mut Known) -> io::Result<()> {
+        let _locked = self.locked_file()?;
+        let mut bytes = Vec::new();
+        let mut users: Vec<_> = known.users.iter().collect();
+        users.sort_by_key(|(user, _)| *user);
+        for (user, User { password, roles, at_ms }) in users {
+            let (password, roles) = (Some(password.clone()), Some(roles.clone()));
+            let line = Line { user: user.to_string(), password, roles, at_ms: *at_ms };
+            serde_json::to_writer(&mut bytes, &line)?;
+            bytes.push(b'\n');
+        }
+        let fresh = self.path.with_extension("fresh");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&fresh)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&fresh, &self.path)?;
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        known.bytes = bytes.len() as u64;
+        known.lines = known.users.len();
+        Ok(())
+    }
+
+    /// Adds a line, once `allowed` by what all processes have written.
+    fn append(
+        &self,
+        line: &Line,
+        allowed: impl FnOnce(&Known) -> Result<(), UsersError>,
+    ) -> Result<(), UsersError> {
+        let mut known = self.lock();
+        let mut file = self.locked_file().map_err(|source| self.fault(source))?;
+        self.read(&mut file, &mut known)?;
+        allowed(&known)?;
+        let mut bytes = serde_json::to_vec(line).map_err(|error| self.fault(error.into()))?;
+        bytes.push(b'\n');
+        let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+        if let Err(source) = written {
+            // What is there of the line is no line.
+            let _ = file.set_len(known.bytes);
+            return Err(self.fault(source));
+        }
+        self.read(&mut file, &mut known)
+    }
+
+    /// Adds a user. On disk when this returns.
+    ///
+    /// # Errors
+    /// The name is another's, or the file cannot be written.
+    pub fn add(
+        &self,
+        user: &UserName,
+        password: PasswordHash,
+        roles: Roles,
+        at_ms: u64,
+    ) -> Result<(), UsersError> {
+        let line =
+            Line { user: user.to_string(), password: Some(password), roles: Some(roles), at_ms };
+        self.append(&line, |known| match known.users.contains_key(user) {
+            true => Err(UsersError::Taken(user.clone())),
+            false => Ok(()),
+        })
+    }
+
+    /// Gives a user these roles, or this password, or both. On disk when this returns.
+    ///
+    /// # Errors
+    /// Nobody has that name, or the file cannot be written.
+    pub fn change(
+        &self,
+        user: &UserName,
+        password: Option<PasswordHash>,
+        roles: Option<Roles>,
+        at_ms: u64,
+    ) -> Result<(), UsersError> {
+        let line = Line { user: user.to_string(), password, roles, at_ms };
+        self.append(&line, |known| match known.users.contains_key(user) {
+            true => Ok(()),
+            false => Err(UsersError::Unknown(user.clone())),
+        })
+    }
+
+    /// The password of a user.
+    pub fn password(&self, user: &UserName) -> Option<PasswordHash> {
+        self.lock().users.get(user).map(|user| user.password.clone())
+    }
+
+    /// The roles of a user; none for nobody.
+    pub fn roles(&self, user: &UserName) -> Roles {
+        self.lock().users.get(user).map(|user| user.roles.clone()).unwrap_or_default()
+    }
+
+    /// All users with their roles, sorted.
+    pub fn list(&self) -> Vec<(UserName, Roles)> {
+        let known = self.lock();
+        let mut all: Vec<_> =
+            known.users.iter().map(|(user, it)| (user.clone(), it.roles.clone())).collect();
+        all.sort();
+        all
+    }
+}
+
+impl PartialOrd for Role {
+    fn partial_cmp(&self, other: &Role) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Role {
+    fn cmp(&self, other: &Role) -> std::cmp::Ordering {
+        (*self as u8).cmp(&(*other as u8))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> UserName {
+        UserName::parse(text.as_bytes()).unwrap()
+    }
+
+    fn hash() -> PasswordHash {
+        PasswordHash::of(b"a password of somebody").unwrap()
+    }
+
+    #[test]
+    fn users_and_roles_outlive_the_process_and_a_line_that_was_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.jsonl");
+        let store = UserStore::open(&path).unwrap();
+        store.add(&name("ann"), hash(), vec![Role::Trader], 1).unwrap();
+        store.add(&name("bob"), hash(), vec![Role::Trader], 2).unwrap();
+        store.change(&name("bob"), None, Some(vec![Role::Trader, Role::Analyst]), 3).unwrap();
+        assert!(matches!(store.add(&name("ann"), hash(), vec![], 4), Err(UsersError::Taken(_))));
+        let whole = fs::read(&path).unwrap();
+        for cut in 1..40 {
+            let mut torn = whole.clone();
+            torn.extend_from_slice(&whole[..cut]);
+            fs::write(&path, &torn).unwrap();
+            let store = UserStore::open_compacted(&path).unwrap();
+            assert_eq!(store.roles(&name("bob")), [Role::Trader, Role::Analyst]);
+            assert_eq!(store.list().len(), 2);
+            assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_server_hears_of_what_the_command_line_adds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.jsonl");
+        let server = UserStore::open_compacted(&path).unwrap();
+        let line = UserStore::open(&path).unwrap();
+        line.add(&name("ann"), hash(), vec![Role::Trader, Role::Operator], 1).unwrap();
+        assert!(server.password(&name("ann")).is_none());
+        server.refresh().unwrap();
+        assert_eq!(server.roles(&name("ann")), [Role::Trader, Role::Operator]);
+        // A name that the other process took is taken here.
+        line.add(&name("bob"), hash(), vec![], 1).unwrap();
+        assert!(matches!(server.add(&name("bob"), hash(), vec![], 4), Err(UsersError::Taken(_))));
+    }
+}

@@ -1,0 +1,283 @@
+//! Starts the server and ends it in order.
+
+use crate::Fault;
+use crate::app::{App, Config};
+use crate::door::{Door, DoorTasks};
+use crate::http::{self, LONGEST_BODY, pages};
+use crate::live::account::LiveAccount;
+use crate::live::hub::{Hub, Topic, frame};
+use crate::live::market::{Market, MarketActor};
+use crate::live::stream::status_frame;
+use crate::live::vitals::{Gauges, Vitals};
+use crate::outcome::EventView;
+use crate::people::{AccessLog, Limits, Passwords, Sessions, UserStore, sessions::Lifetimes};
+use crate::trail::{Trail, TrailPool};
+use actix::Actor;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::rt::task::JoinHandle;
+use actix_web::{HttpServer, web};
+use bus::{AccountDesk, AccountUpdate, AccountUpdates, Clock, CommandQueue, QuoteNews};
+use serde_json::json;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// How often the market channel is told of prices.
+const MARKET_EVERY: Duration = Duration::from_millis(250);
+
+/// Connections that may be open at once, for each thread that serves.
+const CONNECTIONS: usize = 16 << 10;
+
+/// What the server needs of the rest of the system.
+pub struct Ports {
+    /// The time.
+    pub clock: Clock,
+    /// The way to the workers.
+    pub queue: CommandQueue,
+    /// The number that the first command is given.
+    pub first_transaction: u64,
+    /// Accounts, for those who look.
+    pub accounts: AccountDesk,
+    /// Updates of accounts that are watched.
+    pub updates: mpsc::Receiver<AccountUpdates>,
+    /// The log, for those who look.
+    pub trail: Arc<dyn Trail>,
+    /// Who may sign in.
+    pub users: Arc<UserStore>,
+    /// The record of who came.
+    pub access: AccessLog,
+}
+
+/// Why the server does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address is taken, or not one of this machine.
+    #[error("{address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operating system gives no chance.
+    #[error("no random numbers can be had")]
+    Chance(#[from] Fault),
+}
+
+/// A server that runs.
+pub struct Frontend {
+    app: web::Data<App>,
+    address: SocketAddr,
+    door: DoorTasks,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    quotes: actix::Recipient<QuoteNews>,
+}
+
+impl Frontend {
+    /// Starts to serve at `listen`. To be called within an actix system; connections are served on
+    /// threads of their own.
+    ///
+    /// # Errors
+    /// The address cannot be listened at.
+    pub async fn start(
+        mut config: Config,
+        listen: SocketAddr,
+        ports: Ports,
+    ) -> Result<Frontend, StartError> {
+        let Ports { clock, queue, first_transaction, accounts, updates, trail, users, access } =
+            ports;
+        let fault = |source| StartError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).map_err(fault)?;
+        let address = listener.local_addr().map_err(fault)?;
+        config.origins.extend(own_origins(address));
+        let (door, door_tasks) = Door::open(&queue, clock.clone(), first_transaction);
+        let trail = TrailPool::new(trail);
+        let (hub, market) = (Hub::default(), Market::default());
+        if let Ok(prices) = trail.look(|trail| trail.prices()).await {
+            for (stock, points) in prices {
+                points.into_iter().for_each(|(at_ms, price)| market.recall(stock, at_ms, price));
+            }
+        }
+        let started_ms = clock.unix_ms(clock.now());
+        let limits = config.limits;
+        let threads = config.threads;
+        let app = web::Data::new(App {
+            config,
+            clock: clock.clone(),
+            door,
+            desk: accounts,
+            trail,
+            users,
+            sessions: Sessions::new(Lifetimes::default()),
+            passwords: Passwords::new()?,
+            access,
+            outcomes: Default::default(),
+            hub: hub.clone(),
+            market: market.clone(),
+            vitals: Vitals::new(started_ms),
+            closing: watch::Sender::new(false),
+            by_address: Limits::new(limits.sign_in_address),
+            by_account: Limits::new(limits.sign_in_account),
+            by_commander: Limits::new(limits.commands),
+            by_looker: Limits::new(limits.looks),
+        });
+        let quotes = MarketActor::new(market, hub, clock).start().recipient();
+        let served = app.clone();
+        let server = HttpServer::new(move || {
+            actix_web::App::new()
+                .app_data(served.clone())
+                .app_data(web::PayloadConfig::new(LONGEST_BODY))
+                .wrap(Compress::default())
+                .wrap(from_fn(http::finish))
+                .configure(http::configure)
+                .default_service(web::to(pages::page))
+        })
+        .workers(threads)
+        .max_connections(CONNECTIONS)
+        .client_request_timeout(Duration::from_secs(10))
+        .shutdown_timeout(2)
+        .disable_signals()
+        .listen(listener)
+        .map_err(fault)?
+        .run();
+        let tasks = vec![
+            actix_web::rt::spawn(push_updates(app.clone(), updates)),
+            actix_web::rt::spawn(push_market(app.clone())),
+            actix_web::rt::spawn(every_second(app.clone())),
+        ];
+        let handle = server.handle();
+        let serving = actix_web::rt::spawn(server);
+        Ok(Frontend { app, address, door: door_tasks, server: handle, serving, tasks, quotes })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Hears of prices, as the workers do.
+    pub fn quotes(&self) -> actix::Recipient<QuoteNews> {
+        self.quotes.clone()
+    }
+
+    /// The way in, for commands from this process.
+    pub fn door(&self) -> Door {
+        self.app.door.clone()
+    }
+
+    /// What only the binary can tell; to be told about once a second.
+    pub fn tell(&self) -> impl Fn(Gauges) + 'static {
+        let app = self.app.clone();
+        move |gauges| app.vitals.tell(gauges)
+    }
+
+    /// Ends in order: no new commands; the replies to those on their way, for at most `patience`;
+    /// websockets closed; the threads ended. Returns whether every reply was there in time, and
+    /// the highest number that a command was given.
+    pub async fn stop(self, patience: Duration) -> (bool, u64) {
+        self.app.door.close();
+        let settled = timeout(patience, self.door.ended()).await.is_ok();
+        self.app.closing.send_replace(true);
+        self.server.stop(true).await;
+        let _ = self.serving.await;
+        self.tasks.into_iter().for_each(|task| task.abort());
+        (settled, self.app.door.last_transaction())
+    }
+}
+
+/// The names under which browsers know a server at `address`.
+fn own_origins(address: SocketAddr) -> Vec<String> {
+    let mut origins = vec![format!("http://{address}"), format!("https://{address}")];
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        let port = address.port();
+        origins.push(format!("http://localhost:{port}"));
+        origins.push(format!("http://127.0.0.1:{port}"));
+        origins.push(format!("http://[::1]:{port}"));
+    }
+    origins
+}
+
+/// Tells connections of what happened to the accounts that they watch.
+async fn push_updates(app: web::Data<App>, mut updates: mpsc::Receiver<AccountUpdates>) {
+    while let Some(AccountUpdates { missed, updates }) = updates.recv().await {
+        if missed {
+            app.hub.lag_accounts();
+        }
+        updates.iter().for_each(|update| push_update(&app, update));
+    }
+}
+
+fn push_update(app: &App, update: &AccountUpdate) {
+    let AccountUpdate { user, read, events } = update;
+    let events: Vec<EventView> =
+        events.iter().filter_map(|(number, entry)| EventView::of(*number, entry)).collect();
+    let account = Topic::Account(user.clone());
+    app.hub.push(&account, || {
+        let view = LiveAccount::of(user, read, app.now_ms());
+        frame(
+            &account,
+            read.seq,
+            &json!({
+                "channel": "account", "type": "update", "seq": read.seq, "account": view,
+                "events": events
+            }),
+        )
+    });
+    let orders = Topic::Orders(user.clone());
+    for event in events.iter().filter(|event| event.is_about_orders()) {
+        let seq = event.told.entry;
+        app.hub.push(&orders, || {
+            frame(
+                &orders,
+                seq,
+                &json!({
+                    "channel": "orders", "type": "event", "seq": seq, "event": event
+                }),
+            )
+        });
+    }
+}
+
+/// Tells the market channel of prices, a few times a second.
+async fn push_market(app: web::Data<App>) {
+    let mut ticks = interval(MARKET_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let (seq, quotes) = app.market.take_untold();
+        if !quotes.is_empty() {
+            app.hub.push(&Topic::Market, || {
+                frame(
+                    &Topic::Market,
+                    seq,
+                    &json!({
+                        "channel": "market", "type": "quotes", "seq": seq, "quotes": quotes
+                    }),
+                )
+            });
+        }
+    }
+}
+
+/// Counts seconds, tells the status channel, and reads what the command line did to the users.
+async fn every_second(app: web::Data<App>) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for seq in 1.. {
+        ticks.tick().await;
+        app.vitals.tick(app.now_ms());
+        for (topic, operations) in [(Topic::Operations, true), (Topic::Status, false)] {
+            app.hub.push(&topic, || status_frame(&app, operations, seq));
+        }
+        let users = app.users.clone();
+        if let Ok(Err(error)) = web::block(move || users.refresh()).await {
+            tracing::error!(%error, "the users cannot be read");
+        }
+    }
+}
