@@ -73,7 +73,7 @@ pub fn check(user: &UserName, password: &str) -> Result<(), Fault> {
         return Err(Fault::WeakPassword);
     }
     let lower = password.to_lowercase();
-    let one_character = lower.chars().all(|char| Some(char) == lower.chars().next());
+    let one_character = lower.chars().all(|char| lower.starts_with(char));
     if one_character || BREACHED.lines().any(|known| known == lower) {
         return Err(Fault::BreachedPassword);
     }
