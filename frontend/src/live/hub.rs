@@ -188,3 +188,37 @@ impl Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_connection_that_does_not_keep_up_is_not_waited_for_and_knows_what_it_missed() {
+        let hub = Hub::default();
+        let (mut slow, mut quick) = (hub.connect(), hub.connect());
+        slow.listen(&Topic::Market);
+        quick.listen(&Topic::Market);
+        for seq in 0..QUEUE as u64 + 10 {
+            hub.push(&Topic::Market, || frame(&Topic::Market, seq, &json!({})));
+            assert_eq!(quick.frames.try_recv().unwrap().seq, seq);
+        }
+        assert_eq!(slow.take_lagged(), [Topic::Market]);
+        assert!(slow.take_lagged().is_empty() && quick.take_lagged().is_empty());
+        let held = std::iter::from_fn(|| slow.frames.try_recv().ok()).count();
+        assert_eq!((held, hub.pushed().1), (QUEUE, 10));
+    }
+
+    #[test]
+    fn who_has_gone_hears_nothing_and_nothing_is_made_for_nobody() {
+        let hub = Hub::default();
+        let ear = hub.connect();
+        ear.listen(&Topic::Status);
+        ear.listen(&Topic::Status);
+        assert!(ear.ignore(&Topic::Status) && !hub.is_heard(&Topic::Status));
+        hub.push(&Topic::Status, || panic!("made for nobody"));
+        drop(ear);
+        assert_eq!(hub.connections(), 0);
+    }
+}
