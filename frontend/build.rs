@@ -8,9 +8,15 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let web = PathBuf::from("web");
-    for watched in
-        ["package.json", "package-lock.json", "index.html", "vite.config.ts", "src", "public"]
-    {
+    for watched in [
+        "package.json",
+        "package-lock.json",
+        "index.html",
+        "vite.config.ts",
+        "tsconfig.json",
+        "src",
+        "public",
+    ] {
         if web.join(watched).exists() {
             println!("cargo::rerun-if-changed=web/{watched}");
         }
