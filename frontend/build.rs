@@ -8,9 +8,15 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let web = PathBuf::from("web");
-    for watched in
-        ["package.json", "package-lock.json", "index.html", "vite.config.ts", "src", "public"]
-    {
+    for watched in [
+        "package.json",
+        "package-lock.json",
+        "index.html",
+        "vite.config.ts",
+        "tsconfig.json",
+        "src",
+        "public",
+    ] {
         if web.join(watched).exists() {
             println!("cargo::rerun-if-changed=web/{watched}");
         }
@@ -27,18 +33,22 @@ fn main() -> io::Result<()> {
         gather(&web.join("dist"), "", &mut pages)?;
         pages.sort();
     }
+    // Copies, so that a build goes on to work when `dist` is removed.
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let copies = out.join("pages");
+    fs::create_dir_all(&copies)?;
     let mut table = String::from("static PAGES: &[Page] = &[\n");
-    for (path, file) in pages {
-        let file = fs::canonicalize(file)?;
+    for (at, (path, file)) in pages.into_iter().enumerate() {
+        fs::copy(file, copies.join(at.to_string()))?;
         let _ = writeln!(
             table,
-            "    Page {{ path: {path:?}, kind: {:?}, bytes: include_bytes!({:?}) }},",
+            "    Page {{ path: {path:?}, kind: {:?}, \
+             bytes: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/pages/{at}\")) }},",
             kind_of(&path),
-            file.display().to_string()
         );
     }
     table.push_str("];\n");
-    fs::write(PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("pages.rs"), table)
+    fs::write(out.join("pages.rs"), table)
 }
 
 /// Runs npm; says what is missing where that does not work.

@@ -94,8 +94,17 @@ impl Output {
 
 /// Puts `entry`, which is about to be the next of the output, out once more if it is about an
 /// account that is watched. Costs a comparison where none is.
+#[inline]
 fn note_watched(watched: &FxHashSet<UserName>, output: &mut Output, entry: &Entry) {
-    if !watched.is_empty() && entry.account().is_some_and(|user| watched.contains(user)) {
+    if !watched.is_empty() {
+        note_if_watched(watched, output, entry);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn note_if_watched(watched: &FxHashSet<UserName>, output: &mut Output, entry: &Entry) {
+    if entry.account().is_some_and(|user| watched.contains(user)) {
         output.watched.push((u64::from(output.entries.count()), entry.clone()));
     }
 }

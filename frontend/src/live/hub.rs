@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// Messages that may wait for a connection; one that lags behind further starts afresh.
 pub const QUEUE: usize = 128;
@@ -62,8 +62,14 @@ pub fn frame(topic: &Topic, seq: u64, json: &Value) -> Frame {
 struct Listener {
     id: u64,
     sender: mpsc::Sender<Frame>,
-    /// What it missed something of.
-    lagged: Arc<Mutex<Vec<Topic>>>,
+    missed: Arc<Missed>,
+}
+
+/// What a connection missed something of.
+#[derive(Default)]
+struct Missed {
+    topics: Mutex<Vec<Topic>>,
+    some: Notify,
 }
 
 /// The connection's own end.
@@ -73,7 +79,7 @@ pub struct Ear {
     /// What it is told.
     pub frames: mpsc::Receiver<Frame>,
     sender: mpsc::Sender<Frame>,
-    lagged: Arc<Mutex<Vec<Topic>>>,
+    missed: Arc<Missed>,
     hub: Hub,
 }
 
@@ -81,7 +87,7 @@ impl Ear {
     /// Hears of `topic` from now on.
     pub fn listen(&self, topic: &Topic) {
         let listener =
-            Listener { id: self.id, sender: self.sender.clone(), lagged: self.lagged.clone() };
+            Listener { id: self.id, sender: self.sender.clone(), missed: self.missed.clone() };
         let mut topics = self.hub.lock();
         let all = topics.entry(topic.clone()).or_default();
         if all.iter().all(|known| known.id != self.id) {
@@ -103,7 +109,22 @@ impl Ear {
 
     /// What it missed something of since the last time.
     pub fn take_lagged(&self) -> Vec<Topic> {
-        std::mem::take(&mut self.lagged.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.missed.topics.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells when it has missed something.
+    pub fn watch_lag(&self) -> Lagged {
+        Lagged(self.missed.clone())
+    }
+}
+
+/// Tells when a connection has missed something.
+pub struct Lagged(Arc<Missed>);
+
+impl Lagged {
+    /// Waits until something is missed.
+    pub async fn happened(&self) {
+        self.0.some.notified().await;
     }
 }
 
@@ -136,7 +157,7 @@ impl Hub {
         let (sender, frames) = mpsc::channel(QUEUE);
         self.0.connections.fetch_add(1, Ordering::Relaxed);
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        Ear { id, frames, sender, lagged: Arc::default(), hub: self.clone() }
+        Ear { id, frames, sender, missed: Arc::default(), hub: self.clone() }
     }
 
     /// Tells all who hear of `topic`. The message is made only if there is one.
@@ -182,10 +203,11 @@ impl Hub {
 
 impl Listener {
     fn lag(&self, topic: &Topic) {
-        let mut lagged = self.lagged.lock().unwrap_or_else(PoisonError::into_inner);
-        if !lagged.contains(topic) {
-            lagged.push(topic.clone());
+        let mut topics = self.missed.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if !topics.contains(topic) {
+            topics.push(topic.clone());
         }
+        self.missed.some.notify_one();
     }
 }
 

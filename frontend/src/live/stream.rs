@@ -111,6 +111,7 @@ impl Connection {
         let mut ticks = interval_at(Instant::now() + beat.every, beat.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut closing = self.app.closing.subscribe();
+        let lagged = self.ear.watch_lag();
         let mut heard = Instant::now();
         let end = loop {
             let done = select! {
@@ -127,6 +128,7 @@ impl Connection {
                     true => Err(End::Because(CloseCode::Other(SILENT), "silent for too long")),
                     false => self.beat().await,
                 },
+                () = lagged.happened() => Ok(()),
                 _ = closing.wait_for(|closing| *closing) => {
                     Err(End::Because(CloseCode::Away, "the server stops"))
                 }
