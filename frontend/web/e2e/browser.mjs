@@ -23,15 +23,20 @@ export async function person(browser, url, faults, options = {}) {
 }
 
 /** Polls a condition; what was waited for is named when it never comes. */
-export async function until(what, condition, limitMs = 15_000) {
+export async function until(what, condition, limitMs = 15_000, everyMs = 100) {
   const started = Date.now();
   for (;;) {
     const value = await condition();
     if (value) return value;
     if (Date.now() - started > limitMs) throw new Error(`waited ${limitMs} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 
 /** Asks the server as the page does, with its session. */
-export const ask = (page, path) => page.evaluate(async (at) => (await fetch(at)).json(), path);
+export const ask = (page, path) =>
+  page.evaluate(async (at) => {
+    const answer = await fetch(at);
+    if (!answer.ok) throw new Error(`${at} answers ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  }, path);

@@ -125,10 +125,6 @@ export class Stream {
     } catch {
       return;
     }
-    if (typeof message.ping === "number") {
-      this.say({ pong: message.ping });
-      return;
-    }
     if (message.channel && typeof message.seq === "number") {
       const last = this.seen.get(message.channel) ?? -1;
       // What was seen before the break may be told again; an account never goes back.

@@ -50,7 +50,8 @@ export function priceChart(stock: () => string | undefined, points: () => readon
     const list = points();
     if (!made) return;
     made.series.setData(seconds(list));
-    if (shown !== name && list.length > 0) {
+    // A few points are spread over the whole picture; many may be looked at more closely.
+    if ((shown !== name && list.length > 0) || list.length < FEW) {
       shown = name;
       made.chart.timeScale().fitContent();
     }
@@ -86,6 +87,8 @@ export function priceChart(stock: () => string | undefined, points: () => readon
     h("figcaption", null, h("span", { class: "unseen" }, () => inWords(stock(), points())), "Charts by ", h("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener noreferrer" }, "TradingView Lightweight Charts™"), " © TradingView, Inc."),
   );
 }
+
+const FEW = 60;
 
 /** Triggers within this part of the price are always in the picture. */
 const NEAR = 0.25;

@@ -5,10 +5,12 @@ import { age, moment } from "../words/clock";
 import { count } from "../words/money";
 import { pill } from "./pieces";
 
+const ago = (ms: number) => (ms < 1_000 ? "just now" : `${age(ms)} ago`);
+
 const UNITS: [suffix: string, show: (value: number) => string][] = [
   ["_per_s", (value) => `${count(value)}/s`],
-  ["_ago_s", (value) => `${age(value * 1_000)} ago`],
-  ["_ago_ms", (value) => `${age(value)} ago`],
+  ["_ago_s", (value) => ago(value * 1_000)],
+  ["_ago_ms", (value) => ago(value)],
   ["_lag_ms", (value) => age(value)],
   ["_at_ms", (value) => moment(value)],
   ["time_ms", (value) => moment(value)],

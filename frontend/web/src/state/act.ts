@@ -7,6 +7,7 @@ import { advice, outcome as sentence } from "../words/say";
 import { loadAccount } from "./account";
 import { firstTold, link } from "./live";
 import { loadQuotes } from "./market";
+import { place } from "./place";
 import { say, toast } from "./toasts";
 
 /** Commands that wait for their answer. */
@@ -22,7 +23,7 @@ export async function act(order: Order, quiet = false): Promise<Outcome | undefi
       },
     });
     if (!outcome.accepted) toast("bad", sentence(outcome), advice(outcome.code));
-    else if (outcome.fill ? firstTold(outcome.entry) : !quiet) toast("good", sentence(outcome));
+    else if (outcome.fill ? firstTold(outcome.entry) : !quiet && !standsOnScreen(outcome)) toast("good", sentence(outcome));
     else say(sentence(outcome));
     if (link.peek() !== "open") {
       void loadAccount();
@@ -36,6 +37,9 @@ export async function act(order: Order, quiet = false): Promise<Outcome | undefi
     underway.update((value) => value - 1);
   }
 }
+
+/** A pending buy or sell has a place of its own on the trade screen, with a ring. */
+const standsOnScreen = (outcome: Outcome) => place.peek().screen === "trade" && ["BUY", "SELL"].includes(outcome.name);
 
 /** A fault in the way, told with what to do about it. */
 export function explain(fault: unknown): void {

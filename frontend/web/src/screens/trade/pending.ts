@@ -66,8 +66,8 @@ function row(one: Signal<Waiting>, first: () => number | undefined): HTMLElement
         ? h(
             "div",
             { class: "buttons" },
-            h("button", { type: "button", class: `button ${side}`, disabled: busy, "aria-label": `Commit the ${what}`, onclick: () => settle(one.peek(), "COMMIT") }, "Commit", keyed() ? key("C") : null),
-            h("button", { type: "button", class: "button", disabled: busy, "aria-label": `Cancel the ${what}`, onclick: () => settle(one.peek(), "CANCEL") }, "Cancel", keyed() ? key("X") : null),
+            h("button", { type: "button", class: `button ${side}`, disabled: busy, onclick: () => settle(one.peek(), "COMMIT") }, "Commit", h("span", { class: "unseen" }, ` the ${what}`), keyed() ? key("C") : null),
+            h("button", { type: "button", class: "button", disabled: busy, onclick: () => settle(one.peek(), "CANCEL") }, "Cancel", h("span", { class: "unseen" }, ` the ${what}`), keyed() ? key("X") : null),
           )
         : h("p", { class: "after" }, `After the newer ${side}`),
   );
