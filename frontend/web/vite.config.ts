@@ -8,6 +8,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: false,
+    // Licences of what is bundled go with it; the chart's caption leads there.
+    license: { fileName: "licenses.txt" },
   },
   server: {
     // `npm run dev` beside a running `daytrade up`.

@@ -61,6 +61,8 @@ const restart = async (page) => {
   const running = spawn(given.restart, { shell: true, stdio: "inherit" });
   const ended = new Promise((resolve) => running.on("exit", resolve));
   await page.locator(".banner, .door-card").first().waitFor({ timeout: 60_000 });
+  await looker.shoot(page, "connection-lost");
+  await looker.check(page, "connection lost");
   if ((await ended) !== 0) throw new Error("the command given by --restart failed");
 };
 /** A command line, as the palette takes it. */
@@ -84,6 +86,9 @@ try {
   await step("sign up in a second browser", () => signUp(other, otherName));
   await step("a new account says what to do first", async () => {
     await page.getByText("Add money first, then buy.").waitFor();
+    await looker.look(other, "trade-empty", ".holdings .nothing", "/trade");
+    await looker.look(other, "orders-empty", ".standing .nothing", "/orders");
+    await looker.look(other, "history-empty", ".trail .nothing", "/history");
   });
   await step("add money", async () => {
     await page.locator(".money").getByRole("button", { name: "Add money" }).click();
@@ -94,7 +99,7 @@ try {
   });
   await step("watch a stock: its price is asked for, and runs out", async () => {
     await page.getByLabel("Stock to watch").fill("ABC");
-    await page.getByRole("button", { name: "Watch", exact: true }).click();
+    await page.locator(".watchlist").getByRole("button", { name: "Watch", exact: true }).click();
     await page.locator(".stocks li.chosen .price", { hasText: "$" }).waitFor();
   });
 
@@ -102,6 +107,7 @@ try {
   await step("buy: the preview, the ring, the reserve", async () => {
     await page.locator(".ticket").getByLabel("Amount in dollars").fill("5000");
     await page.locator(".preview", { hasText: "share" }).waitFor();
+    await looker.shoot(page, "ticket");
     await page.getByRole("button", { name: "Buy ABC" }).click();
     await page.locator(".waiting li").waitFor();
     const left = Number(await page.locator(".waiting .ring span").innerText());

@@ -27,12 +27,13 @@ export function columns(list: Column[], label: string): HTMLElement {
   );
 }
 
-/** Lines over the same seconds, on one scale. */
-export function lines(sets: { kind: string; values: number[] }[], label: string): HTMLElement {
+/** Lines over the same seconds, on one scale; where fewer are known than fit, they end at the right. */
+export function lines(sets: { kind: string; values: number[] }[], room: number, label: string): HTMLElement {
   const most = Math.max(1, ...sets.flatMap((one) => one.values));
+  const step = 600 / Math.max(1, room - 1);
+  const from = (values: number[]) => Math.max(0, 600 - (values.length - 1) * step);
   const path = (values: number[]) => {
-    const step = 600 / Math.max(1, values.length - 1);
-    return values.map((value, at) => `${at ? "L" : "M"}${(at * step).toFixed(1)} ${(118 - (value / most) * 110).toFixed(1)}`).join("");
+    return values.map((value, at) => `${at ? "L" : "M"}${(from(values) + at * step).toFixed(1)} ${(118 - (value / most) * 110).toFixed(1)}`).join("");
   };
   return h(
     "div",
@@ -43,7 +44,7 @@ export function lines(sets: { kind: string; values: number[] }[], label: string)
       { viewBox: "0 0 600 120", preserveAspectRatio: "none", "aria-hidden": "true" },
       [8, 63, 118].map((y) => s("line", { x1: 0, x2: 600, y1: y, y2: y, class: "grid" })),
       sets.map((one) => [
-        s("path", { class: `area ${one.kind}`, d: one.values.length > 1 ? `${path(one.values)}L600 118L0 118Z` : "" }),
+        s("path", { class: `area ${one.kind}`, d: one.values.length > 1 ? `${path(one.values)}L600 118L${from(one.values).toFixed(1)} 118Z` : "" }),
         s("path", { class: `edge ${one.kind}`, d: path(one.values) }),
       ]),
     ),

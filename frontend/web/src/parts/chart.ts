@@ -84,7 +84,7 @@ export function priceChart(stock: () => string | undefined, points: () => readon
     "figure",
     { class: "chart" },
     canvas,
-    h("figcaption", null, h("span", { class: "unseen" }, () => inWords(stock(), points())), "Charts by ", h("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener noreferrer" }, "TradingView Lightweight Charts™"), " © TradingView, Inc."),
+    h("figcaption", null, h("span", { class: "unseen" }, () => inWords(stock(), points())), "Charts by ", h("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener noreferrer" }, "TradingView Lightweight Charts™"), " © TradingView, Inc. ", h("a", { href: "/licenses.txt", target: "_blank" }, "Licences")),
   );
 }
 

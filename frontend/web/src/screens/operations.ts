@@ -74,6 +74,7 @@ export function operationsScreen(): HTMLElement {
                 { kind: "rejected", values: series().map((one) => one.rejected) },
                 { kind: "requests", values: series().map((one) => one.quote_requests) },
               ],
+              MOST_POINTS,
               `Commands a second over ${series().length} seconds, now ${series().at(-1)?.commands ?? 0}`,
             ),
             legend([["accepted", "commands a second"], ["rejected", "refused"], ["requests", "quotes asked for"]]),

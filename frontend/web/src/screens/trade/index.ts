@@ -5,7 +5,8 @@ import { priceChart, type Mark } from "../../parts/chart";
 import { card, nothing } from "../../parts/pieces";
 import { account } from "../../state/account";
 import { act } from "../../state/act";
-import { freshMs, loadPast, pasts, quotes, type Point } from "../../state/market";
+import { freshMs, loadPast, pasts, quotes, unwatch, watch, watched, type Point } from "../../state/market";
+import { user } from "../../state/session";
 import { clock, second } from "../../state/time";
 import type { Account } from "../../door/types";
 import { age } from "../../words/clock";
@@ -79,6 +80,14 @@ function chartCard(chosen: () => string | undefined): HTMLElement {
     "prices",
     () => chosen() ?? "Prices",
     () => (has(), body()),
-    () => (chosen() ? h("button", { type: "button", class: "button small", onclick: () => act({ name: "QUOTE", stock: chosen()! }) }, "Ask for a new price") : null),
+    () => {
+      const stock = chosen();
+      if (!stock) return null;
+      const on = watched().includes(stock);
+      return [
+        h("button", { type: "button", class: "button small", "aria-pressed": String(on), onclick: () => (on ? unwatch : watch)(user() ?? "", stock) }, on ? "Watched" : "Watch"),
+        h("button", { type: "button", class: "button small", onclick: () => act({ name: "QUOTE", stock }) }, "Ask for a new price"),
+      ];
+    },
   );
 }
