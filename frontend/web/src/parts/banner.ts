@@ -1,11 +1,11 @@
 /** Says that the connection is gone, what that means, and when the next try is. */
 import { h } from "../kernel/view";
 import { computed } from "../kernel/signal";
-import { link, reconnectNow, retryAt, wasOpen } from "../state/live";
+import { link, reconnectNow, retryAt, tried } from "../state/live";
 import { second } from "../state/time";
 
 export function banner(): HTMLElement {
-  const gone = computed(() => wasOpen() && link() !== "open" && link() !== "closed");
+  const gone = computed(() => tried() && link() !== "open" && link() !== "closed");
   const when = () => {
     second();
     const due = retryAt();

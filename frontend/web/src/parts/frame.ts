@@ -58,7 +58,7 @@ export function frame(screen: () => HTMLElement, doors: { palette: () => void; h
       logo(),
       tabs("tabs", "Screens"),
       h("span", { class: "spring" }),
-      h("span", { class: () => `link ${link()}` }, h("i", { "aria-hidden": "true" }), () => LINKS[link()]),
+      h("span", { class: () => `link at-${link()}` }, h("i", { "aria-hidden": "true" }), () => LINKS[link()]),
       h("button", { type: "button", class: "palette-button", onclick: doors.palette }, icon("search", 15), h("span", null, "Command"), key("Ctrl K")),
       themeButton(),
       iconButton("help", "Keyboard shortcuts", doors.help),

@@ -1,4 +1,5 @@
 /** Small things that every screen is made of. */
+import { onEnd } from "../kernel/signal";
 import type { Child } from "../kernel/view";
 import { h } from "../kernel/view";
 import { icon, type IconName } from "./icons";
@@ -38,6 +39,14 @@ export function iconButton(name: IconName, label: string, onclick: (event: Event
 export const pill = (text: Child, kind: string) => h("span", { class: `pill ${kind}` }, text);
 
 export const key = (text: string) => h("kbd", null, text);
+
+/** When what has the focus goes away, the next thing to do has it: nobody is sent back to the top. */
+export function passFocusOn<E extends HTMLElement>(element: E, to: string): E {
+  onEnd(() => {
+    if (element.contains(document.activeElement)) setTimeout(() => document.querySelector<HTMLElement>(to)?.focus(), 0);
+  });
+  return element;
+}
 
 let ids = 0;
 

@@ -4,7 +4,7 @@ import { each, h } from "../kernel/view";
 import type { Account, BuyOrder } from "../door/types";
 import { priceChart } from "../parts/chart";
 import { openDialog } from "../parts/dialog";
-import { card, field, nothing, pill } from "../parts/pieces";
+import { card, field, nothing, passFocusOn, pill } from "../parts/pieces";
 import { account } from "../state/account";
 import { act, actInTurn, underway } from "../state/act";
 import { loadPast, pasts, quotes, type Point } from "../state/market";
@@ -70,7 +70,7 @@ function row(one: Signal<Standing>, pick: (stock: string) => void, shown: () => 
     if (!trigger) return `${dollars(sum(size))}, no price yet`;
     return side === "buy" ? `for ${dollars(sum(size))}, at ${dollars(sum(trigger))} or less` : `${shares(reserved_shares ?? 0)}, at ${dollars(sum(trigger))} or more`;
   };
-  return h(
+  const element = h(
     "li",
     { class: side, "class:chosen": () => shown() === stock },
     h(
@@ -98,6 +98,7 @@ function row(one: Signal<Standing>, pick: (stock: string) => void, shown: () => 
       h("button", { type: "button", class: "button small", "aria-label": `Cancel the ${side} order of ${stock}`, onclick: () => act({ name: `CANCEL_SET_${side.toUpperCase()}`, stock }) }, "Cancel"),
     ),
   );
+  return passFocusOn(element, ".orders-list .button, #order-amount");
 }
 
 /** The commands that bring an order from what stands to what is wanted. */

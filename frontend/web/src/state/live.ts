@@ -12,8 +12,8 @@ import { toast } from "./toasts";
 export const link = signal<Link>("closed");
 /** On the steady clock: when the next try to connect is due. */
 export const retryAt = signal<number | undefined>(undefined);
-/** Whether a connection was there before: a first one that takes its time is no alarm. */
-export const wasOpen = signal(false);
+/** Whether a connection was there, or failed, before: a first one that takes its time is no alarm. */
+export const tried = signal(false);
 export const operations = signal<Operations | undefined>(undefined);
 /** Grows with every message that says that the log has grown. */
 export const logGrew = signal(0);
@@ -29,8 +29,8 @@ export function startLive(user: string): void {
     link: (now, due) => {
       link.set(now);
       retryAt.set(due);
+      if (now === "open" || now === "waiting") tried.set(true);
       if (now !== "open") return;
-      wasOpen.set(true);
       // What changed while nobody listened and no channel tells again.
       loadQuotes().catch(() => {});
     },
@@ -46,7 +46,7 @@ export function startLive(user: string): void {
 export function stopLive(): void {
   stream?.stop();
   stream = undefined;
-  wasOpen.set(false);
+  tried.set(false);
   operations.set(undefined);
   told.clear();
   forgetAccount();
@@ -74,6 +74,8 @@ function hear(message: Message): void {
     const status = message["status"] as Operations;
     clock.hear(status.now_ms);
     operations.set(status);
+  } else if (message.type === "lagged" && channel === "market") {
+    loadQuotes().catch(() => {});
   } else if (message.type === "error") {
     toast("bad", String(message["detail"] ?? message["code"] ?? "The stream refused a message"));
   }

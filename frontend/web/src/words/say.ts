@@ -22,10 +22,12 @@ const ADVICE: Record<string, string> = {
 
 export const advice = (code: string | undefined) => ADVICE[code ?? ""];
 
+const sentenceOf = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** An outcome in one line. */
 export function outcome(of: Outcome): string {
   const stock = of.stock ?? "";
-  if (!of.accepted) return of.message ?? of.code ?? "Refused";
+  if (!of.accepted) return sentenceOf(of.message ?? of.code?.replaceAll("_", " ") ?? "refused");
   if (of.fill) {
     const verb = of.name.includes("SELL") ? "Sold" : "Bought";
     return `${verb} ${shares(of.fill.shares)} of ${stock} at ${dollars(sum(of.fill.price))}: the order fired at once`;

@@ -2,7 +2,7 @@
 import { computed, signal, type Signal } from "../../kernel/signal";
 import { each, h } from "../../kernel/view";
 import type { Account, Pending } from "../../door/types";
-import { card, key } from "../../parts/pieces";
+import { card, key, passFocusOn } from "../../parts/pieces";
 import { ring } from "../../parts/ring";
 import { account } from "../../state/account";
 import { act } from "../../state/act";
@@ -51,7 +51,7 @@ function row(one: Signal<Waiting>, first: () => number | undefined): HTMLElement
   const { side, stock, transaction, shares: number, cost, proceeds } = one.peek();
   const keyed = () => first() === transaction;
   const what = `${side} of ${number} ${stock}`;
-  return h(
+  const element = h(
     "li",
     { class: side },
     ring(() => one().deadline_ms, () => what),
@@ -71,4 +71,5 @@ function row(one: Signal<Waiting>, first: () => number | undefined): HTMLElement
           )
         : h("p", { class: "after" }, `After the newer ${side}`),
   );
+  return passFocusOn(element, ".waiting .button, #ticket-amount");
 }
