@@ -20,6 +20,9 @@ const UNITS: [suffix: string, show: (value: number) => string][] = [
   ["_bytes", (value) => `${count(value)} bytes`],
 ];
 
+/** Words of the machine, such as `not_checked`, as people write them; other text stays as it is. */
+const inWords = (text: string) => (/^[a-z]+(_[a-z]+)+$/.test(text) ? text.replaceAll("_", " ") : text);
+
 export function readable(name: string, value: unknown): [name: string, text: string] {
   const unit = typeof value === "number" ? UNITS.find(([suffix]) => name.endsWith(suffix)) : undefined;
   const words = (unit ? name.slice(0, name.length - unit[0].length) || "time" : name).replaceAll("_", " ");
@@ -29,7 +32,7 @@ export function readable(name: string, value: unknown): [name: string, text: str
   if (typeof value === "boolean") return [label, value ? "yes" : "no"];
   if (value === null || value === undefined) return [label, "–"];
   if (Array.isArray(value)) return [label, count(value.length)];
-  return [label, typeof value === "object" ? JSON.stringify(value) : String(value)];
+  return [label, typeof value === "object" ? JSON.stringify(value) : inWords(String(value))];
 }
 
 export function factList(facts: Facts): HTMLElement {

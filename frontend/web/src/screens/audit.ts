@@ -6,7 +6,7 @@ import type { Bucket, Counts, Facts } from "../door/types";
 import { columns, legend } from "../parts/bars";
 import { factList, follower } from "../parts/facts";
 import { ALL_FILTERS, filters, type Query } from "../parts/filters";
-import { card, fault, figure, nothing } from "../parts/pieces";
+import { card, fault, figure, nothing, pill } from "../parts/pieces";
 import { pages, recordTable, storyCard } from "../parts/records";
 import { go, place } from "../state/place";
 import { second } from "../state/time";
@@ -160,5 +160,9 @@ function followerList(told: Facts | Facts[]): HTMLElement {
 }
 
 function proofView(told: Facts): HTMLElement {
-  return Object.keys(told).length === 0 ? h("p", { class: "quiet" }, "No proof has been made of this log.") : factList(told);
+  if (Object.keys(told).length === 0) return h("p", { class: "quiet" }, "No proof has been made of this log.");
+  const { state, ...rest } = told;
+  if (typeof state !== "string") return factList(told);
+  const kind = /fail|broken|bad|damaged|mismatch/.test(state) ? "bad" : /^(checked|verified|ok|good|proven|proved)$/.test(state) ? "good" : "info";
+  return h("div", { class: "proof-state" }, pill(state.replaceAll("_", " "), kind), factList(rest));
 }

@@ -8,14 +8,12 @@ import { card, field, nothing, passFocusOn, pill } from "../parts/pieces";
 import { account } from "../state/account";
 import { act, actInTurn, underway } from "../state/act";
 import { loadPast, pasts, quotes, type Point } from "../state/market";
-import type { Order } from "../door/commands";
 import { isStock } from "../words/command";
-import { amount, basisPoints, dollars, percent, plain, sum } from "../words/money";
+import { amount, dollars, percent, plain, sum } from "../words/money";
+import { distance, steps, type Side } from "../words/order";
 import { shares } from "../words/say";
 import { marksOf } from "./trade/index";
 import { chosenStock } from "./trade/chosen";
-
-type Side = "buy" | "sell";
 
 interface Standing extends BuyOrder {
   side: Side;
@@ -27,12 +25,6 @@ function ordersOf(own: Account | undefined): Standing[] {
   return [...own.buy_orders.map((one): Standing => ({ ...one, side: "buy" })), ...own.sell_orders.map((one): Standing => ({ ...one, side: "sell" }))].sort(
     (a, b) => a.stock.localeCompare(b.stock) || a.side.localeCompare(b.side),
   );
-}
-
-/** How far the price has to go, in hundredths of a percent of it; 0 once it is there. */
-export function distance(side: Side, trigger: string, price: string): number | undefined {
-  const gap = side === "buy" ? sum(price) - sum(trigger) : sum(trigger) - sum(price);
-  return gap <= 0n ? 0 : basisPoints(gap, sum(price));
 }
 
 const none: readonly Point[] = [];
@@ -99,15 +91,6 @@ function row(one: Signal<Standing>, pick: (stock: string) => void, shown: () => 
     ),
   );
   return passFocusOn(element, ".orders-list .button, #order-amount");
-}
-
-/** The commands that bring an order from what stands to what is wanted. */
-export function steps(side: Side, stock: string, size: string, trigger: string, standing?: BuyOrder): Order[] {
-  const name = side.toUpperCase();
-  const orders: Order[] = [];
-  if (standing?.amount !== size) orders.push({ name: `SET_${name}_AMOUNT`, stock, amount: size });
-  if (standing?.trigger !== trigger) orders.push({ name: `SET_${name}_TRIGGER`, stock, amount: trigger });
-  return orders;
 }
 
 function form(looked: () => string | undefined, done: (stock: string) => void): HTMLElement {

@@ -4,6 +4,7 @@ import { Basis } from "./basis";
 import { age, ServerClock } from "./clock";
 import { readLine } from "./command";
 import { amount, basisPoints, cents, count, dollars, money, percent, plain, sharesFor, signed } from "./money";
+import { distance, steps } from "./order";
 import { happening } from "./say";
 
 describe("money", () => {
@@ -123,6 +124,23 @@ describe("what shares have cost", () => {
     basis.take(filled);
     basis.take(filled);
     expect(basis.cost("ABC", 4n)).toBe(400n);
+  });
+});
+
+describe("orders", () => {
+  it("tell how far the price has to go, of itself", () => {
+    expect(distance("buy", "40.50", "41.07")).toBe(139);
+    expect(distance("sell", "50.00", "41.07")).toBe(2174);
+    expect(distance("buy", "42.00", "41.07")).toBe(0);
+    expect(distance("sell", "41.07", "41.07")).toBe(0);
+  });
+  it("change by the commands that are needed, and no others", () => {
+    const names = (list: { name: string; amount?: string }[]) => list.map((one) => `${one.name} ${one.amount}`);
+    expect(names(steps("buy", "ABC", "100.00", "9.00"))).toEqual(["SET_BUY_AMOUNT 100.00", "SET_BUY_TRIGGER 9.00"]);
+    const standing = { stock: "ABC", amount: "100.00", trigger: "9.00" };
+    expect(names(steps("buy", "ABC", "100.00", "8.00", standing))).toEqual(["SET_BUY_TRIGGER 8.00"]);
+    expect(names(steps("sell", "ABC", "90.00", "9.00", standing))).toEqual(["SET_SELL_AMOUNT 90.00"]);
+    expect(steps("buy", "ABC", "100.00", "9.00", standing)).toEqual([]);
   });
 });
 
