@@ -1,0 +1,61 @@
+/**
+ * Sends commands so that each takes effect once: a command keeps the id that was made for it
+ * here, and after a lost connection it is sent again with that same id.
+ */
+import { ask, NO_ANSWER, Problem } from "./api";
+import type { Outcome } from "./types";
+import type { Wish } from "../words/command";
+
+export type Order = Wish | { line: string };
+type Post = (path: string, body: unknown) => Promise<Outcome>;
+
+export interface Patience {
+  /** How long an answer is waited for, in milliseconds. */
+  totalMs: number;
+  pause: (ms: number) => Promise<void>;
+  now: () => number;
+  /** Told when the answer stays away and the command is sent again. */
+  onRetry?: (tries: number) => void;
+}
+
+const PATIENCE: Patience = {
+  totalMs: 90_000,
+  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  now: () => performance.now(),
+};
+
+const post: Post = (path, body) => ask<Outcome>("POST", path, body);
+
+/** Worth another try with the same id: no answer, a server that starts, or one that is full. */
+function passes(fault: unknown): fault is Problem {
+  return fault instanceof Problem && [NO_ANSWER, "unavailable", "busy", "http_502", "http_503", "http_504"].includes(fault.code);
+}
+
+export async function send(
+  order: Order,
+  patience: Partial<Patience> = {},
+  by: Post = post,
+  id: string = newId(),
+): Promise<Outcome> {
+  const { totalMs, pause, now, onRetry } = { ...PATIENCE, ...patience };
+  const started = now();
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await by("/api/v1/commands", { request_id: id, ...order });
+    } catch (fault) {
+      if (!passes(fault) || now() - started > totalMs) throw fault;
+      onRetry?.(tries + 1);
+      await pause(fault.retryMs ?? Math.min(5_000, 250 * 2 ** tries));
+    }
+  }
+}
+
+/** `crypto.randomUUID` is there on secure pages only; loopback is one, a plain address is not. */
+export function newId(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
