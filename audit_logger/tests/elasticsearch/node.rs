@@ -13,6 +13,7 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -101,8 +102,18 @@ fn sweep() {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port that is free, below those that the system hands out to clients: while a server of a test
+/// is down nobody takes its port, not even the client that tries to reach it.
+fn quiet_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let nth = (std::process::id() as u16).wrapping_mul(61);
+        let nth = nth.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + nth % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Node {
@@ -139,7 +150,7 @@ impl Node {
             }
         }
         let settings = settings.iter().map(|setting| format!("-E{setting}")).collect();
-        let (port, transport_port) = (free_port(), free_port());
+        let (port, transport_port) = (quiet_port(), quiet_port());
         let mut node = Node { folder, port, transport_port, settings, process: None };
         node.run();
         node

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -66,6 +67,20 @@ fn other_user() -> Option<u32> {
     (id(&["-u"])? == 0).then(|| id(&["-u", "postgres"]).or_else(|| id(&["-u", "nobody"])))?
 }
 
+/// A port that is free, below those that the system hands out to clients: while a server of a test
+/// is down nobody takes its port, not even the client that tries to reach it.
+fn quiet_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let nth = (std::process::id() as u16).wrapping_mul(61);
+        let nth = nth.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + nth % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Server {
     pub(crate) fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
@@ -80,7 +95,7 @@ impl Server {
             .output()
             .expect("initdb starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = quiet_port();
         let mut server = Server { folder, bin, port, process: None };
         server.run();
         server
