@@ -54,7 +54,10 @@ fn main() -> io::Result<()> {
 /// Runs npm; says what is missing where that does not work.
 fn build(web: &Path) {
     let locked = web.join("package-lock.json").exists();
-    let installed = web.join("node_modules").exists();
+    // npm keeps its own copy of the lock file beside what it installed for it.
+    let changed = |path: PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let installed = changed(web.join("node_modules/.package-lock.json"))
+        .is_some_and(|at| changed(web.join("package-lock.json")).is_none_or(|lock| lock <= at));
     let fetch: &[&str] = if locked { &["ci", "--no-audit", "--no-fund"] } else { &["install"] };
     let steps: &[&[&str]] =
         if installed { &[&["run", "build"]] } else { &[fetch, &["run", "build"]] };
