@@ -1,10 +1,13 @@
 //! The key of this installation, as the command line names it.
 
-use anyhow::Context as _;
-use audit_logger::proof::{InstallationKey, PublicKey, key};
+use crate::terminal::warn;
+use anyhow::{Context as _, anyhow};
+use audit_logger::follow::LogId;
+use audit_logger::log::actor::LogSummary;
+use audit_logger::proof::{Checkpoint, InstallationKey, PublicKey, key};
 use clap::Args;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Which key signs.
@@ -58,10 +61,23 @@ pub fn of_run(args: &KeyArgs) -> anyhow::Result<Option<InstallationKey>> {
         Ok(key) => Ok(Some(key)),
         Err(error) if args.is_given() => Err(error).context("--key"),
         Err(error) => {
-            crate::terminal::warn(format_args!(
+            warn(format_args!(
                 "note: this run signs no checkpoints ({error:#}); --key names the file of a key"
             ));
             Ok(None)
         }
+    }
+}
+
+/// Signs what a run leaves in the log in `folder`. A log that nobody vouches for is as good: it can
+/// be vouched for later.
+pub fn vouch(key: Option<&InstallationKey>, folder: &Path, log: &LogSummary, now_ms: u64) {
+    let Some(key) = key.filter(|_| log.last > 0) else { return };
+    let vouched = LogId::of(folder).map_err(anyhow::Error::from).and_then(|id| {
+        let id = id.ok_or_else(|| anyhow!("the log is gone"))?;
+        Ok(Checkpoint::sign(key, id, log.last, log.chain, now_ms).save(folder)?)
+    });
+    if let Err(error) = vouched {
+        warn(format_args!("note: no checkpoint was signed ({error:#}); daytrade audit prove does"));
     }
 }

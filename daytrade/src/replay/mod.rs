@@ -21,10 +21,9 @@ use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
 use ::workload::scoreboard::{DumpReply, Scoreboard};
 use anyhow::anyhow;
 use audit_logger::dumplog::{self, DumpRequest};
-use audit_logger::follow::{Follower, LogId};
-use audit_logger::log::actor::LogSummary;
+use audit_logger::follow::Follower;
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
-use audit_logger::proof::{Checkpoint, InstallationKey, Keeper};
+use audit_logger::proof::{InstallationKey, Keeper};
 use bus::Clock;
 use console::Console;
 use folder::OutFolder;
@@ -238,7 +237,7 @@ async fn play(
     settled.or_else(|error| halted(error, out))?;
     let ended = Instant::now();
     let stopped = system.stop().await?;
-    vouch(key, out, &stopped.log, clock.unix_ms(clock.now()));
+    keys::vouch(key, &out.log(), &stopped.log, clock.unix_ms(clock.now()));
     during("compressing segments", || drop(keeper));
     let last_ms = clock.unix_ms(clock.now());
     let mut done = played;
@@ -271,18 +270,6 @@ async fn play(
         followers,
         ended,
     })))
-}
-
-/// Signs what the run leaves. A log that nobody vouches for is as good: it can be vouched for later.
-fn vouch(key: Option<&InstallationKey>, out: &OutFolder, log: &LogSummary, now_ms: u64) {
-    let Some(key) = key.filter(|_| log.last > 0) else { return };
-    let vouched = LogId::of(&out.log()).map_err(anyhow::Error::from).and_then(|id| {
-        let id = id.ok_or_else(|| anyhow!("the log is gone"))?;
-        Ok(Checkpoint::sign(key, id, log.last, log.chain, now_ms).save(&out.log())?)
-    });
-    if let Err(error) = vouched {
-        warn(format_args!("note: no checkpoint was signed ({error:#}); daytrade audit prove does"));
-    }
 }
 
 /// The log takes no more, or a worker is gone: what was acknowledged is safe, the rest is not

@@ -7,6 +7,7 @@ mod users;
 use crate::Failure;
 use crate::cli::QuoteSource;
 use crate::followers::Store;
+use crate::keys::{self, KeyArgs};
 use crate::replay::folder::log_in;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{System, SystemOptions, default_workers};
@@ -17,6 +18,7 @@ use audit_logger::dumplog::DumpRequest;
 use audit_logger::follow::{Follower, State};
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use audit_logger::postgres::PostgresUrl;
+use audit_logger::proof::Keeper;
 use bus::Clock;
 use clap::Args;
 use console::style;
@@ -108,6 +110,9 @@ pub struct UpOptions {
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     origin: Vec<String>,
 
+    #[command(flatten)]
+    key: KeyArgs,
+
     /// The name of this server in XML exports
     #[arg(long, default_value = "daytrade", value_name = "NAME")]
     server: String,
@@ -158,7 +163,11 @@ async fn serve(
     let mut kept = Kept { played, dumps, first_transaction };
     let (entries, accounts) = (end.position.next - 1, ledger.accounts().len());
     let clock = Clock::real_from(last_ms);
-    let writer = LogWriter::open(log, lock, end, LogOptions::default())?;
+    let mut writer = LogWriter::open(log, lock, end, LogOptions::default())?;
+    let key = keys::of_run(&options.key)?;
+    // Signs and compresses segments that are complete.
+    let keeper = Keeper::start(log, key.clone(), true)?;
+    writer.tell_closed(keeper.listener());
     let durable = writer.durable();
     let follower = match &options.audit {
         Some(url) => {
@@ -217,6 +226,8 @@ async fn serve(
         ));
     }
     let stopped = system.stop().await?;
+    keys::vouch(key.as_ref(), log, &stopped.log, clock.unix_ms(clock.now()));
+    during("compressing segments", || drop(keeper));
     drop(access);
     // The thread that writes the record has nothing left to do.
     let _ = recording.join();

@@ -30,6 +30,8 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daytrade"));
         command.args(["up", "--listen", "127.0.0.1:0", "--quotes", "fixed:10.00", "--data"]);
         command.arg(folder).args(more).stdin(Stdio::null());
+        // Nobody's key but the test's own.
+        command.env("XDG_DATA_HOME", folder.join("share"));
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut said = String::new();
