@@ -1,4 +1,4 @@
-//! Records as a Parquet file (https://parquet.apache.org/docs/file-format/): columns that have
+//! Records as a Parquet file (<https://parquet.apache.org/docs/file-format/>): columns that have
 //! types, for pandas, DuckDB, Spark and their kin. Memory is that of one row group.
 
 use anyhow::{Context as _, anyhow};
