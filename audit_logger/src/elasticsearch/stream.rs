@@ -75,7 +75,10 @@ async fn search(client: &Client, stream: &str, body: &Value) -> Result<Value, Si
 }
 
 fn within(range: &Range<u64>) -> Value {
-    json!({ "range": { "event.sequence": { "gte": range.start, "lt": range.end } } })
+    // The server counts in 64 bits with a sign, and refuses what does not fit them.
+    let fits = |number: u64| number.min(i64::MAX as u64);
+    let (from, to) = (fits(range.start), fits(range.end));
+    json!({ "range": { "event.sequence": { "gte": from, "lt": to } } })
 }
 
 /// The number of the last entry that is there from `from` on.

@@ -67,6 +67,8 @@ fn a_run_that_is_killed_and_gone_on_with_is_in_both_stores_once() {
         assert_eq!(answer["lag_entries"], 0);
     }
     assert_eq!(told[1]["dead_letters"], 0);
+    let parity = run(&["audit", "parity", "--data", text(&out), "--search", &search]).with(0);
+    assert!(parity.stdout.starts_with("SAME  elasticsearch"), "{}", parity.stdout);
 
     let rebuild = ["audit", "rebuild", "elasticsearch", "--data", text(&out), "--search", &search];
     run(&rebuild).with(0);
