@@ -90,7 +90,7 @@ impl Maker {
         let stamp = Stamp { transaction, now_ms };
         let outcome = entry::decide(account, stamp, &verb, used.map(|used| used.price));
         let action = Action::User { user: user.clone(), verb };
-        let command = Command { transaction, received_ms: now_ms, action };
+        let command = Command::new(transaction, now_ms, action);
         Entry::Command(CommandDecided { command, applied_ms: now_ms, price: used, outcome })
     }
 

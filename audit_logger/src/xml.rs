@@ -48,6 +48,10 @@ impl Renderer {
     fn command(&mut self, decided: &CommandDecided, out: &mut Vec<u8>) {
         let command = &decided.command;
         let name = command.action.name();
+        // No command of the course, and no cash moves: the schema has no word for it.
+        if name == CommandName::Register {
+            return;
+        }
         let transaction = command.transaction;
         let fields = Fields::of(&command.action);
         self.open("userCommand", command.received_ms, transaction, out);

@@ -134,7 +134,7 @@ impl Exchange {
         self.workload += &format!("[{transaction}] {},{arguments}{end}", name.as_str());
         // As the file's reader does: blanks at the end of a line are not part of it.
         let action = parse_action(name, Some(arguments.trim_ascii_end().as_bytes()));
-        let command = Command { transaction, received_ms: self.now_ms, action };
+        let command = Command::new(transaction, self.now_ms, action);
         let (outcome, price) = match &command.action {
             Action::Malformed(_) => {
                 let decided = CommandDecided::refused_malformed(command, self.now_ms);

@@ -268,6 +268,11 @@ pub struct VerifyOptions {
     #[arg(long, value_name = "MIN..MAX", value_parser = parse_range)]
     pub timestamps: Option<RangeInclusive<u64>>,
 
+    /// Take it that users sign up, which an XML log does not show: one without an accepted ADD may
+    /// have an account with nothing in it. For logs of `daytrade up`
+    #[arg(long)]
+    pub registrations: bool,
+
     /// How many findings are shown
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub findings: usize,

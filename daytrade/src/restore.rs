@@ -255,7 +255,7 @@ mod tests {
         let Action::User { verb, .. } = &action else { panic!("an ADD is a user's") };
         let stamp = Stamp { transaction, now_ms: number };
         let outcome = decide(account, stamp, verb, None);
-        let command = Command { transaction, received_ms: number, action };
+        let command = Command::new(transaction, number, action);
         Entry::Command(CommandDecided { command, applied_ms: number, price: None, outcome })
     }
 

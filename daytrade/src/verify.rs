@@ -18,7 +18,7 @@ pub fn run(options: VerifyOptions) -> Result<ExitCode, Failure> {
     let settings = Options {
         timestamps: options.timestamps,
         max_findings: options.findings,
-        ..Options::default()
+        registrations: options.registrations,
     };
     let workload = workload.as_mut().map(|reader| reader as &mut dyn BufRead);
     let report = verify(log, workload, &settings)?;

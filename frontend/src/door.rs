@@ -5,7 +5,7 @@
 
 use crate::Fault;
 use bus::{Clock, CommandBatch, CommandQueue, LogHalted, Moment, Partition, Reply, ReplyTo};
-use domain::trading::{Action, Command, TransactionNum};
+use domain::trading::{Action, Command, RequestId, TransactionNum};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -88,6 +88,26 @@ impl Door {
     /// # Errors
     /// The queue is full, or the door is closed.
     pub fn enter(&self, action: Action) -> Result<oneshot::Receiver<Reply>, Fault> {
+        self.let_in(None, action)
+    }
+
+    /// Lets in what a client asked for under a number of its own, which the log keeps.
+    ///
+    /// # Errors
+    /// The queue is full, or the door is closed.
+    pub fn enter_as(
+        &self,
+        request: RequestId,
+        action: Action,
+    ) -> Result<oneshot::Receiver<Reply>, Fault> {
+        self.let_in(Some(request), action)
+    }
+
+    fn let_in(
+        &self,
+        request: Option<RequestId>,
+        action: Action,
+    ) -> Result<oneshot::Receiver<Reply>, Fault> {
         let door = &*self.0;
         let worker = Partition::of(&action).worker(door.workers.len());
         let place = door.workers[worker].try_reserve().map_err(|error| match error {
@@ -97,7 +117,7 @@ impl Door {
         let transaction = TransactionNum(door.next.fetch_add(1, Ordering::Relaxed));
         let received_ms = door.clock.unix_ms(door.clock.now());
         let (reply, replied) = oneshot::channel();
-        place.send(Knock { command: Command { transaction, received_ms, action }, reply });
+        place.send(Knock { command: Command { transaction, received_ms, request, action }, reply });
         Ok(replied)
     }
 

@@ -103,9 +103,14 @@ pub struct EventView {
 impl OutcomeView {
     /// What `reply` says to `request_id`.
     pub fn of(request_id: String, reply: &Reply) -> OutcomeView {
-        let mut told = Told::of(reply.entry, &reply.decided);
-        told.price_age_ms = reply.price_age.map(|age| age.as_millis() as u64);
-        OutcomeView { request_id, told }
+        let mut outcome = OutcomeView::logged(request_id, reply.entry, &reply.decided);
+        outcome.told.price_age_ms = reply.price_age.map(|age| age.as_millis() as u64);
+        outcome
+    }
+
+    /// What entry `number` says to `request_id`.
+    pub fn logged(request_id: String, number: u64, decided: &CommandDecided) -> OutcomeView {
+        OutcomeView { request_id, told: Told::of(number, decided) }
     }
 }
 

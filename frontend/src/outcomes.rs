@@ -1,9 +1,11 @@
 //! What came of requests, by the number that the client gave them: a request that is repeated gets
-//! the outcome of the first, and does nothing.
+//! the outcome of the first, and does nothing. The log keeps the numbers: what came before a restart
+//! is known behind it.
 
 use crate::Fault;
 use crate::outcome::OutcomeView;
-use domain::trading::UserName;
+use domain::trading::entry::CommandDecided;
+use domain::trading::{RequestId, UserName};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -25,8 +27,8 @@ pub struct Outcomes {
 
 #[derive(Default)]
 struct OfUser {
-    by_request: HashMap<String, watch::Receiver<Known>>,
-    order: VecDeque<String>,
+    by_request: HashMap<RequestId, watch::Receiver<Known>>,
+    order: VecDeque<RequestId>,
 }
 
 /// Whose turn it is.
@@ -39,7 +41,7 @@ pub enum Turn {
 
 impl Outcomes {
     /// Notes that `user` asks for `request`.
-    pub fn begin(&self, user: &UserName, request: &str) -> Turn {
+    pub fn begin(&self, user: &UserName, request: &RequestId) -> Turn {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let (users, order) = &mut *users;
         if !users.contains_key(user) {
@@ -60,13 +62,25 @@ impl Outcomes {
             own.by_request.remove(&oldest);
         }
         let (tell, told) = watch::channel(None);
-        own.by_request.insert(request.to_string(), told.clone());
-        own.order.push_back(request.to_string());
+        own.by_request.insert(request.clone(), told.clone());
+        own.order.push_back(request.clone());
         Turn::First(tell, told)
     }
 
+    /// Remembers what an entry of the log says that came of a request.
+    pub(crate) fn recall(&self, number: u64, decided: &CommandDecided) {
+        let command = &decided.command;
+        let user = command.action.user().and_then(|user| UserName::parse(user.as_bytes()));
+        if let (Some(user), Some(request)) = (user, &command.request)
+            && let Turn::First(tell, _) = self.begin(&user, request)
+        {
+            let outcome = OutcomeView::logged(request.to_string(), number, decided);
+            tell.send_replace(Some(Ok(Arc::new(outcome))));
+        }
+    }
+
     /// Forgets a request that was not carried out, so that it can be repeated.
-    pub fn forget(&self, user: &UserName, request: &str) {
+    pub fn forget(&self, user: &UserName, request: &RequestId) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = users.0.get_mut(user) {
             own.by_request.remove(request);

@@ -10,6 +10,7 @@ use crate::live::market::{Market, MarketActor};
 use crate::live::stream::status_frame;
 use crate::live::vitals::{Gauges, Vitals};
 use crate::outcome::EventView;
+use crate::outcomes::Outcomes;
 use crate::people::{AccessLog, Limits, Passwords, Sessions, UserStore, sessions::Lifetimes};
 use crate::trail::{Trail, TrailPool};
 use actix::Actor;
@@ -18,6 +19,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::rt::task::JoinHandle;
 use actix_web::{HttpServer, web};
 use bus::{AccountDesk, AccountUpdate, AccountUpdates, Clock, CommandQueue, QuoteNews};
+use domain::trading::entry::CommandDecided;
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -40,6 +42,9 @@ pub struct Ports {
     pub queue: CommandQueue,
     /// The number that the first command is given.
     pub first_transaction: u64,
+    /// Newest commands of the log that clients gave numbers of their own, with their entries' numbers:
+    /// asked for again, they are not carried out again.
+    pub requested: Vec<(u64, CommandDecided)>,
     /// Accounts, for those who look.
     pub accounts: AccountDesk,
     /// Updates of accounts that are watched.
@@ -90,8 +95,17 @@ impl Frontend {
         listen: SocketAddr,
         ports: Ports,
     ) -> Result<Frontend, StartError> {
-        let Ports { clock, queue, first_transaction, accounts, updates, trail, users, access } =
-            ports;
+        let Ports {
+            clock,
+            queue,
+            first_transaction,
+            requested,
+            accounts,
+            updates,
+            trail,
+            users,
+            access,
+        } = ports;
         let fault = |source| StartError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
@@ -105,6 +119,8 @@ impl Frontend {
             }
         }
         let started_ms = clock.unix_ms(clock.now());
+        let outcomes = Outcomes::default();
+        requested.iter().for_each(|(number, decided)| outcomes.recall(*number, decided));
         let limits = config.limits;
         let threads = config.threads;
         let app = web::Data::new(App {
@@ -117,7 +133,7 @@ impl Frontend {
             sessions: Sessions::new(Lifetimes::default()),
             passwords: Passwords::new()?,
             access,
-            outcomes: Default::default(),
+            outcomes,
             hub: hub.clone(),
             market: market.clone(),
             vitals: Vitals::new(started_ms),

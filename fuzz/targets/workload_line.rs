@@ -45,7 +45,7 @@ pub(crate) fn target(data: &[u8]) {
 
 /// The entries of a command that is the first ever.
 fn decided(action: Action) -> Vec<Entry> {
-    let command = Command { transaction: TRANSACTION, received_ms: NOW_MS, action };
+    let command = Command::new(TRANSACTION, NOW_MS, action);
     let Action::User { user, verb } = &command.action else {
         return vec![Entry::Command(match &command.action {
             Action::Malformed(_) => CommandDecided::refused_malformed(command, NOW_MS),

@@ -143,10 +143,12 @@ fn engine(bench: &mut Criterion) {
     let commands: Vec<Command> = commands()
         .into_iter()
         .enumerate()
-        .map(|(number, (of, verb))| Command {
-            transaction: TransactionNum(number as u64 + 1),
-            received_ms: clock.unix_ms(received),
-            action: Action::User { user: user(of), verb },
+        .map(|(number, (of, verb))| {
+            Command::new(
+                TransactionNum(number as u64 + 1),
+                clock.unix_ms(received),
+                Action::User { user: user(of), verb },
+            )
         })
         .collect();
     let ready = || {

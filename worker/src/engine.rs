@@ -266,7 +266,7 @@ impl Engine {
         let id = match self.accounts.find(user) {
             Some(id) => id,
             // A user without an account: only what may open one, or may have to wait, needs room.
-            None if matches!(verb, Verb::Add(_) | Verb::Quote(_)) => {
+            None if matches!(verb, Verb::Add(_) | Verb::Quote(_) | Verb::Register) => {
                 self.accounts.find_or_make(user)
             }
             None => return self.decide_without_account(asked, now),

@@ -181,7 +181,7 @@ impl Shard {
             let (name, arguments) = line.split_once(',').unwrap();
             let name = CommandName::parse(name.as_bytes()).unwrap();
             let action = parse_action(name, Some(arguments.as_bytes()));
-            Command { transaction: TransactionNum(self.commands), received_ms, action }
+            Command::new(TransactionNum(self.commands), received_ms, action)
         });
         let commands = commands.collect();
         let batch = CommandBatch { commands, received, reply_to: self.client.clone() };

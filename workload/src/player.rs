@@ -257,11 +257,11 @@ impl<'a, A: Audience> Player<'a, A> {
         if batch.commands.is_empty() {
             batch.received = received.unwrap_or_else(|| self.clock.now());
         }
-        batch.commands.push(Command {
-            transaction: TransactionNum(transaction),
-            received_ms: self.clock.unix_ms(batch.received),
+        batch.commands.push(Command::new(
+            TransactionNum(transaction),
+            self.clock.unix_ms(batch.received),
             action,
-        });
+        ));
         self.in_flight += 1;
         if batch.commands.len() >= BATCH {
             self.send(worker).await?;

@@ -190,7 +190,8 @@ impl<'a> Row<'a> {
             | Accepted::BuyAmountSet { .. }
             | Accepted::BuyArmed { .. }
             | Accepted::Summarised
-            | Accepted::Dumped => {}
+            | Accepted::Dumped
+            | Accepted::Registered => {}
         }
         self
     }

@@ -42,11 +42,11 @@ pub(crate) fn entry(number: u64) -> Entry {
     }
     let amount = Amount::new(Money::from_cents(number as i64)).unwrap();
     Entry::Command(CommandDecided {
-        command: Command {
+        command: Command::new(
             transaction,
-            received_ms: NOW_MS + number,
-            action: Action::User { user, verb: Verb::Add(amount) },
-        },
+            NOW_MS + number,
+            Action::User { user, verb: Verb::Add(amount) },
+        ),
         applied_ms: NOW_MS + number,
         price: None,
         outcome: Outcome::Accepted(Accepted::Added),

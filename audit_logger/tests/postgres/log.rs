@@ -55,7 +55,7 @@ pub(crate) fn price(cents: u64) -> Price {
 
 pub(crate) fn decided(transaction: u64, at_ms: u64, action: Action, outcome: Outcome) -> Entry {
     let transaction = TransactionNum(transaction);
-    let command = Command { transaction, received_ms: at_ms - 3, action };
+    let command = Command::new(transaction, at_ms - 3, action);
     Entry::Command(CommandDecided { command, applied_ms: at_ms, price: None, outcome })
 }
 

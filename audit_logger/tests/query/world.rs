@@ -51,7 +51,7 @@ pub(crate) fn trade(
         let user = format!("u{}", chance.below(users));
         let stock = *chance.one_of(&STOCKS);
         pass_time(&user, &mut accounts, now_ms, &mut entries);
-        let name = *chance.one_of(&CommandName::ALL);
+        let name = CommandName::numbered(chance.below(17) as u8).unwrap();
         let dollars = format!("{}.{:02}", chance.below(900), chance.below(100));
         let arguments = match (name, chance.below(40)) {
             (_, 0) => format!("{user},{stock},1e9,x"),
@@ -77,7 +77,7 @@ pub(crate) fn trade(
         let transaction = TransactionNum(number);
         let price = Price::from_cents(100 + chance.below(9_000) as i64).unwrap();
         let cached = chance.below(2) == 0;
-        let command = Command { transaction, received_ms: now_ms, action };
+        let command = Command::new(transaction, now_ms, action);
         let Action::User { user: name_of, verb } = command.action.clone() else {
             entries.push(refused_or_dump(command, now_ms));
             continue;

@@ -204,6 +204,12 @@ fn every_accepted_command_is_told_with_its_fields_and_the_cash_it_moved() {
 }
 
 #[test]
+fn signing_up_is_no_command_of_the_course() {
+    let outcome = Outcome::Accepted(Accepted::Registered);
+    assert_elements(&decided(7, "REGISTER,u", None, outcome), &[]);
+}
+
+#[test]
 fn a_price_that_another_transaction_asked_for_is_told_for_buy_sell_and_quote_only() {
     let cases = [
         ("QUOTE,u,ABC", Accepted::Quoted, "QUOTE", "", true),

@@ -42,13 +42,9 @@ pub(crate) fn decided(
         Some((name, arguments)) => (name, Some(arguments.as_bytes())),
         None => (line, None),
     };
-    let action = parse_action(CommandName::parse(name.as_bytes()).unwrap(), arguments);
+    let action = parse_action(CommandName::named(name.as_bytes()).unwrap(), arguments);
     Entry::Command(CommandDecided {
-        command: Command {
-            transaction: TransactionNum(transaction),
-            received_ms: RECEIVED_MS,
-            action,
-        },
+        command: Command::new(TransactionNum(transaction), RECEIVED_MS, action),
         applied_ms: APPLIED_MS,
         price,
         outcome,

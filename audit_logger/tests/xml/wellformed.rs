@@ -87,11 +87,7 @@ proptest! {
             funds: boxed(&funds),
             message: message.as_str().into(),
         };
-        let command = Command {
-            transaction: TransactionNum(1),
-            received_ms: RECEIVED_MS,
-            action: Action::Malformed(Box::new(malformed)),
-        };
+        let command = Command::new(TransactionNum(1), RECEIVED_MS, Action::Malformed(Box::new(malformed)));
         let xml = whole(&Entry::Command(CommandDecided::refused_malformed(command, APPLIED_MS)));
         let leaves = leaves(&xml).map_err(TestCaseError::fail)?;
         for (name, given) in
@@ -110,7 +106,7 @@ proptest! {
         let name = CommandName::ALL[name];
         let action = domain::trading::parse::parse_action(name, Some(&arguments));
         prop_assume!(matches!(action, Action::Malformed(_)));
-        let command = Command { transaction: TransactionNum(1), received_ms: 1, action };
+        let command = Command::new(TransactionNum(1), 1, action);
         let xml = whole(&Entry::Command(CommandDecided::refused_malformed(command, 1)));
         let leaves = leaves(&xml).map_err(TestCaseError::fail)?;
         prop_assert_eq!(texts(&leaves, "command"), vec![name.as_str().to_string(); 2]);

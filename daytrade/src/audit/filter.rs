@@ -124,7 +124,7 @@ impl When {
 }
 
 fn parse_command(text: &str) -> Result<CommandName, String> {
-    CommandName::parse(text.to_ascii_uppercase().as_bytes()).ok_or_else(|| {
+    CommandName::named(text.to_ascii_uppercase().as_bytes()).ok_or_else(|| {
         let known = CommandName::ALL.map(CommandName::as_str);
         format!("one of {} is expected", known.join(", "))
     })

@@ -1,6 +1,7 @@
 //! `daytrade up`: the whole system in one process, with its trading screen.
 
 mod demo;
+mod requests;
 mod trail;
 mod users;
 
@@ -163,6 +164,7 @@ async fn serve(
     let mut kept = Kept { played, dumps, first_transaction };
     let (entries, accounts) = (end.position.next - 1, ledger.accounts().len());
     let clock = Clock::real_from(last_ms);
+    let requested = requests::newest(log, end.position.next)?;
     let mut writer = LogWriter::open(log, lock, end, LogOptions::default())?;
     let key = keys::of_run(&options.key)?;
     // Signs and compresses segments that are complete.
@@ -188,6 +190,7 @@ async fn serve(
         clock: clock.clone(),
         queue: system.queue.clone(),
         first_transaction,
+        requested,
         accounts: system.accounts.clone(),
         updates,
         trail: Arc::new(LogTrail::new(log, &options.server, durable.clone())),

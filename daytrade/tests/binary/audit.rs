@@ -353,7 +353,7 @@ fn append(out: &Path, first: u64) {
         let transaction = TransactionNum(number);
         let mut entries = bus::Entries::default();
         entries.push(&Entry::Command(CommandDecided {
-            command: Command { transaction, received_ms: 1, action },
+            command: Command::new(transaction, 1, action),
             applied_ms: 1,
             price: None,
             outcome: Outcome::Accepted(Accepted::Added),

@@ -134,7 +134,7 @@ impl World {
         let received_ms = self.clock.unix_ms(now);
         let transaction = TransactionNum(self.commands);
         self.shards[shard].engine.run(CommandBatch {
-            commands: vec![Command { transaction, received_ms, action }],
+            commands: vec![Command::new(transaction, received_ms, action)],
             received: now,
             reply_to: self.client.clone(),
         });

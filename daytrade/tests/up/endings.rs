@@ -1,6 +1,6 @@
 //! However it ends, what was acknowledged is there afterwards.
 
-use crate::server::{Client, PASSWORD, Server};
+use crate::server::{Client, PASSWORD, Server, request_id};
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -62,10 +62,10 @@ fn ctrl_c_ends_it_in_order_and_the_next_start_goes_on() {
     assert_eq!(code, 1001, "the page is told that the server stops");
     let (code, said) = server.ended();
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("stopped: 1 entries are durable"), "{said}");
+    assert!(said.contains("stopped: 2 entries are durable"), "{said}");
 
     let server = Server::start(folder.path(), &[]);
-    assert!(server.said.contains("1 entries, 1 accounts"), "{}", server.said);
+    assert!(server.said.contains("2 entries, 1 accounts"), "{}", server.said);
     // Who was signed in signs in again.
     let mut again = Client::of(&server);
     again.cookie = ann.cookie.clone();
@@ -90,4 +90,60 @@ fn where_others_could_listen_in_it_does_not_start() {
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("--trusted-proxy"), "{said}");
+}
+
+/// Whoever did not hear of an outcome asks again, also behind a crash, or behind an end in order.
+#[test]
+fn a_request_is_carried_out_once_though_the_server_begins_anew_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &[]);
+    let mut ann = Client::signed_up(&server, "ann");
+    let asked = json!({ "request_id": request_id(), "name": "ADD", "amount": "5.00" });
+    let refused =
+        json!({ "request_id": request_id(), "name": "BUY", "stock": "ABC", "amount": "9" });
+    let first = ann.post("/api/v1/commands", &asked).ok();
+    let no = ann.post("/api/v1/commands", &refused).ok();
+    assert_eq!(no["code"], "insufficient_funds");
+    for crash in [true, false] {
+        if crash {
+            server.kill();
+        } else {
+            server.signal("-INT");
+            assert_eq!(server.ended().0, Some(0));
+        }
+        server = Server::start(folder.path(), &[]);
+        ann = Client::of(&server);
+        ann.enter("/api/v1/session", "ann", PASSWORD).ok();
+        assert_eq!(ann.post("/api/v1/commands", &asked).ok(), first);
+        assert_eq!(ann.post("/api/v1/commands", &refused).ok(), no);
+        assert_eq!(ann.get("/api/v1/account").ok()["cash"], "5.00");
+    }
+}
+
+/// A user whom the command line made has an account from the first sign-in on; one who does not
+/// trade has none.
+#[test]
+fn whoever_trades_has_an_account_and_the_log_knows_since_when() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    let opened = ann.get("/api/v1/history").ok()["records"][0].clone();
+    assert_eq!((&opened["command"], &opened["outcome"]), (&json!("REGISTER"), &json!("accepted")));
+    // No line asks for it.
+    let asked = json!({ "request_id": request_id(), "line": "REGISTER" });
+    ann.post("/api/v1/commands", &asked).refuses(400, "invalid_request");
+    let again = Client::of(&server).enter("/api/v1/session", "ann", PASSWORD);
+    again.ok();
+    assert_eq!(ann.get("/api/v1/history").ok()["records"].as_array().unwrap().len(), 1);
+    // Its XML has nothing of it, and is good to a checker that is told of registrations.
+    ann.line("COMMIT_BUY");
+    let dump = ann.get("/api/v1/history/export?format=xml").text;
+    assert!(!dump.contains("REGISTER"), "{dump}");
+    let path = folder.path().join("dump.xml");
+    std::fs::write(&path, dump).unwrap();
+    let verify = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_daytrade"));
+        command.arg("verify").arg(&path).args(more).output().unwrap().status.code()
+    };
+    assert_eq!((verify(&[]), verify(&["--registrations"])), (Some(1), Some(0)));
 }

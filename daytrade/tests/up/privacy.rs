@@ -126,7 +126,7 @@ fn the_account_of_a_workload_is_no_strangers() {
     let server = Server::start(&folder.path().join("data"), &[]);
     let mut thief = Client::of(&server);
     thief.enter("/api/v1/users", "rich", "some long password").refuses(409, "user_taken");
-    // Numbers go on from the log.
+    // Numbers go on from the log: the second opened the account.
     let ann = Client::signed_up(&server, "ann");
-    assert_eq!(ann.accepted("ADD,1.00")["transaction"], json!(2));
+    assert_eq!(ann.accepted("ADD,1.00")["transaction"], json!(3));
 }

@@ -9,7 +9,7 @@ fn a_newcomer_trades_and_finds_all_of_it_in_the_history() {
     let server = Server::start(folder.path(), &[]);
     let ann = Client::signed_up(&server, "ann");
     let account = ann.get("/api/v1/account").ok();
-    assert_eq!((&account["open"], &account["cash"]), (&json!(false), &json!("0.00")));
+    assert_eq!((&account["open"], &account["cash"]), (&json!(true), &json!("0.00")));
 
     let added = ann.accepted("ADD,1000.00");
     assert_eq!(added["cash_change"], "1000.00");
@@ -43,8 +43,8 @@ fn a_newcomer_trades_and_finds_all_of_it_in_the_history() {
     let rest = ann.get(&format!("/api/v1/history?before={next}&limit=100")).ok();
     let both =
         history["records"].as_array().unwrap().len() + rest["records"].as_array().unwrap().len();
-    // Seven commands, and the one quote they needed.
-    assert_eq!((both, rest["next"].is_null()), (8, true));
+    // The account that was opened, seven commands, and the one quote they needed.
+    assert_eq!((both, rest["next"].is_null()), (9, true));
     let story = ann.get(&format!("/api/v1/history/{}", bought["transaction"])).ok();
     assert_eq!(story["steps"].as_array().unwrap().last().unwrap()["command"], "COMMIT_BUY");
 
@@ -89,7 +89,8 @@ fn a_refusal_is_an_outcome() {
     let server = Server::start(folder.path(), &[]);
     let ann = Client::signed_up(&server, "ann");
     for (line, code) in [
-        ("BUY,ABC,1.00", "unknown_account"),
+        ("BUY,ABC,1.00", "insufficient_funds"),
+        ("COMMIT_BUY", "no_pending_buy"),
         ("ADD,-1.00", "invalid_amount"),
         ("QUOTE,ABCD", "invalid_stock"),
         ("DUMPLOG", "invalid_filename"),

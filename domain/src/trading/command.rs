@@ -1,7 +1,7 @@
 //! Commands: what users ask for.
 
 use super::verbs::expiry::Side;
-use super::{Amount, DumpFile, Stock, TransactionNum, UserName};
+use super::{Amount, DumpFile, RequestId, Stock, TransactionNum, UserName};
 use std::fmt;
 
 /// One command as it was received.
@@ -11,8 +11,18 @@ pub struct Command {
     pub transaction: TransactionNum,
     /// When it was received, in Unix milliseconds.
     pub received_ms: u64,
+    /// The number that whoever asks gave it, where one was given: the same one again is the same
+    /// request.
+    pub request: Option<RequestId>,
     /// What it asks for.
     pub action: Action,
+}
+
+impl Command {
+    /// A command to which nobody gave a number of their own.
+    pub const fn new(transaction: TransactionNum, received_ms: u64, action: Action) -> Command {
+        Command { transaction, received_ms, request: None, action }
+    }
 }
 
 /// What a command asks for.
@@ -67,6 +77,8 @@ pub enum Verb {
     DisplaySummary,
     /// Write the user's audit history to a file.
     DumpLog(DumpFile),
+    /// Open the account with nothing in it. No line asks for it: signing up does.
+    Register,
 }
 
 /// A command whose arguments are no good: what can be said of it in the audit log, and why it is
@@ -126,7 +138,7 @@ impl MalformedCode {
     }
 }
 
-/// The names of the 16 commands.
+/// The names of the 16 commands, and of what signing up does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[allow(missing_docs)]
@@ -147,10 +159,11 @@ pub enum CommandName {
     CancelSetSell,
     DisplaySummary,
     DumpLog,
+    Register,
 }
 
 impl CommandName {
-    /// All 16, in the order of their numbers.
+    /// The 16 that lines can ask for, in the order of their numbers.
     pub const ALL: [CommandName; 16] = [
         CommandName::Add,
         CommandName::Quote,
@@ -189,10 +202,25 @@ impl CommandName {
             CommandName::CancelSetSell => "CANCEL_SET_SELL",
             CommandName::DisplaySummary => "DISPLAY_SUMMARY",
             CommandName::DumpLog => "DUMPLOG",
+            CommandName::Register => "REGISTER",
         }
     }
 
-    /// The command of that name.
+    /// The command whose number is `number`.
+    pub fn numbered(number: u8) -> Option<CommandName> {
+        match Self::ALL.get(usize::from(number)) {
+            None if number == CommandName::Register as u8 => Some(CommandName::Register),
+            name => name.copied(),
+        }
+    }
+
+    /// The command of that name, whoever may ask for it.
+    pub fn named(text: &[u8]) -> Option<CommandName> {
+        let register = CommandName::Register;
+        Self::parse(text).or_else(|| (text == register.as_str().as_bytes()).then_some(register))
+    }
+
+    /// The command of that name that a line can ask for.
     pub fn parse(text: &[u8]) -> Option<CommandName> {
         Some(match text {
             b"ADD" => CommandName::Add,
@@ -255,6 +283,7 @@ impl Verb {
             Verb::CancelSetSell(..) => CommandName::CancelSetSell,
             Verb::DisplaySummary => CommandName::DisplaySummary,
             Verb::DumpLog(..) => CommandName::DumpLog,
+            Verb::Register => CommandName::Register,
         }
     }
 

@@ -14,5 +14,5 @@ pub use account::Account;
 pub use command::{Action, Command, CommandName, Malformed, MalformedCode, Verb};
 pub use entry::Entry;
 pub use money::{Amount, Money, Price, Shares};
-pub use names::{DumpFile, Stock, TransactionNum, UserName};
+pub use names::{DumpFile, RequestId, Stock, TransactionNum, UserName};
 pub use outcome::{Accepted, Fill, Outcome, PendingTaken, Reject};

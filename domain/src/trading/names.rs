@@ -15,6 +15,50 @@ impl fmt::Display for TransactionNum {
     }
 }
 
+/// The number that a client makes for a request, so that it can ask again without asking twice: a
+/// UUID. Boxed, because most commands have none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(Box<[u8; 16]>);
+
+impl RequestId {
+    /// The UUID of these bytes, the first ones first in its text.
+    pub fn from_bytes(bytes: [u8; 16]) -> RequestId {
+        RequestId(Box::new(bytes))
+    }
+
+    /// `text` as a UUID (32 hexadecimal digits in groups of 8, 4, 4, 4 and 12), or `None` where it
+    /// is none.
+    pub fn parse(text: &str) -> Option<RequestId> {
+        if !text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) {
+            return None;
+        }
+        let mut digits = text.bytes().filter(|&byte| byte != b'-');
+        let mut digit = || (digits.next()? as char).to_digit(16);
+        let mut bytes = [0; 16];
+        for byte in &mut bytes {
+            *byte = (digit()? << 4 | digit()?) as u8;
+        }
+        Some(RequestId::from_bytes(bytes))
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A user name: 1 to 64 of `A-Z a-z 0-9 _ . @ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(CompactString);
@@ -168,6 +212,17 @@ mod tests {
         assert_eq!(DumpFile::parse(b"a\\b").unwrap().name(), "b");
         for text in ["", "..", "../x", "a/../b", "x\n", "dir/", ".", "./", "a\0b"] {
             assert!(DumpFile::parse(text.as_bytes()).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_a_uuid() {
+        let text = "0b8f9c5e-1111-4222-8333-444455556666";
+        assert_eq!(RequestId::parse(text).unwrap().to_string(), text);
+        assert_eq!(RequestId::parse(&text.to_uppercase()), RequestId::parse(text));
+        let multibyte = "0b8f9c5e-1111-4222-8333-44445555é66";
+        for text in ["", "0b8f9c5e", &text.replace('c', "g"), &"-".repeat(36), multibyte] {
+            assert!(RequestId::parse(text).is_none(), "{text}");
         }
     }
 }

@@ -81,6 +81,8 @@ pub enum Accepted {
     Summarised,
     /// DUMPLOG: the log was written.
     Dumped,
+    /// REGISTER: the account is open, and has what it had.
+    Registered,
 }
 
 /// The pending buy or sell that a commit or cancel took off the stack.
@@ -113,7 +115,7 @@ pub struct Fill {
 pub enum Reject {
     /// The command's arguments are no good.
     Malformed,
-    /// The user never had an accepted ADD.
+    /// The user never had an accepted ADD, nor signed up.
     UnknownAccount,
     /// There is less cash than asked for.
     InsufficientFunds {

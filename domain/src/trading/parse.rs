@@ -33,7 +33,8 @@ const fn fields(name: CommandName) -> &'static [Field] {
         | CommandName::CancelBuy
         | CommandName::CommitSell
         | CommandName::CancelSell
-        | CommandName::DisplaySummary => &[Field::User],
+        | CommandName::DisplaySummary
+        | CommandName::Register => &[Field::User],
         CommandName::DumpLog => &[Field::User, Field::File],
     }
 }
@@ -86,6 +87,7 @@ fn well_formed(name: CommandName, given: &[&[u8]; 3], count: usize) -> Option<Ac
         CommandName::CancelSetSell => Verb::CancelSetSell(stock()?),
         CommandName::DisplaySummary => Verb::DisplaySummary,
         CommandName::DumpLog => Verb::DumpLog(DumpFile::parse(given[1])?),
+        CommandName::Register => Verb::Register,
     };
     Some(Action::User { user, verb })
 }

@@ -1,6 +1,6 @@
 //! Accounts at the end of 64 bits: what they could not hold is refused, and nothing changes.
 
-use super::script::{check_on, stock_of};
+use super::script::{check, check_on, stock_of};
 use domain::trading::{Account, Money, Shares};
 
 /// An account with cash up to `below` cents under the largest sum.
@@ -124,5 +124,18 @@ fn the_largest_amount_at_the_smallest_price_is_counted_in_full() {
          armed, filled 100000000000000 at 0.01, cash 0.00
          = 92231720368547758.07 + 0.00; S 0 + 100000000000000; T 100000000000000 + 0; \
          selling 100000000000000 S for 1000000000000.00",
+    );
+}
+
+#[test]
+fn signing_up_opens_an_account_with_nothing_in_it_and_changes_none_that_is_open() {
+    check(
+        "COMMIT_BUY,u -> unknown_account
+         REGISTER,u -> open
+         = 0.00 + 0.00
+         BUY,u,S,1.00 -> insufficient_funds (0.00)
+         ADD,u,5.00 -> added
+         REGISTER,u -> open
+         = 5.00 + 0.00",
     );
 }

@@ -82,7 +82,7 @@ impl Desk {
 
     fn command(&mut self, line: &str, price: Option<Price>) -> Outcome {
         let (name, arguments) = line.split_once(',').expect(line);
-        let name = CommandName::parse(name.as_bytes()).expect(name);
+        let name = CommandName::named(name.as_bytes()).expect(name);
         let action = parse_action(name, Some(arguments.as_bytes()));
         let Action::User { verb, .. } = &action else { panic!("{line} is malformed") };
         self.commands += 1;
@@ -94,7 +94,7 @@ impl Desk {
         check_memory(&before, &self.account, transaction, verb, &outcome);
         check_reserves(&self.account);
 
-        let command = Command { transaction, received_ms: self.now_ms, action };
+        let command = Command::new(transaction, self.now_ms, action);
         let price = price.map(|price| PriceUsed { price, cached: false });
         let decided =
             CommandDecided { command, applied_ms: self.now_ms, price, outcome: outcome.clone() };
@@ -224,6 +224,7 @@ fn show_outcome(outcome: &Outcome) -> String {
         Accepted::SellOrderDropped { reserved } => format!("dropped {reserved}"),
         Accepted::Summarised => "shown".to_string(),
         Accepted::Dumped => "dumped".to_string(),
+        Accepted::Registered => "open".to_string(),
     }
 }
 

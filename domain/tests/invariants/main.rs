@@ -118,7 +118,7 @@ fn the_random_steps_reach_every_outcome() {
         SET_SELL_TRIGGER insufficient_shares, SET_SELL_TRIGGER quote_unavailable
         CANCEL_SET_SELL accepted, CANCEL_SET_SELL unknown_account, CANCEL_SET_SELL no_sell_order
         DISPLAY_SUMMARY accepted, DISPLAY_SUMMARY unknown_account
-        DUMPLOG accepted
+        DUMPLOG accepted, REGISTER accepted
         fired Buy, fired Sell, expired Buy, expired Sell";
     let mut expected: BTreeSet<String> =
         expected.split([',', '\n']).map(|outcome| outcome.trim().to_string()).collect();

@@ -90,7 +90,7 @@ impl Model {
         if let Verb::Quote(_) = verb {
             return fresh.map(|_| ());
         }
-        if !self.known && !matches!(verb, Verb::Add(_) | Verb::DumpLog(_)) {
+        if !self.known && !matches!(verb, Verb::Add(_) | Verb::DumpLog(_) | Verb::Register) {
             return Err("unknown_account");
         }
         match verb {
@@ -98,6 +98,7 @@ impl Model {
                 self.known = true;
                 self.cents += cents(amount);
             }
+            Verb::Register => self.known = true,
             Verb::Buy(stock, amount) => {
                 require(self.free_cents() >= cents(amount), "insufficient_funds")?;
                 let price = fresh?;

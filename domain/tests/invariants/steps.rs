@@ -54,6 +54,7 @@ fn verb() -> impl Strategy<Value = Verb> {
         4 => (stock(), amount(2_000)).prop_map(|(stock, amount)| Verb::SetSellAmount(stock, amount)),
         5 => (stock(), amount(600)).prop_map(|(stock, price)| Verb::SetSellTrigger(stock, price)),
         1 => stock().prop_map(Verb::CancelSetSell),
+        1 => Just(Verb::Register),
         1 => Just(Verb::DisplaySummary),
         1 => Just(Verb::DumpLog(DumpFile::parse(b"./log").unwrap())),
     ]

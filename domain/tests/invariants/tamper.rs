@@ -66,7 +66,9 @@ fn outcomes(outcome: &Outcome) -> Vec<Outcome> {
     };
     let false_ones: Vec<Accepted> = match accepted {
         Accepted::Added => vec![Accepted::Quoted],
-        Accepted::Quoted | Accepted::Summarised | Accepted::Dumped => vec![Accepted::Added],
+        Accepted::Quoted | Accepted::Summarised | Accepted::Dumped | Accepted::Registered => {
+            vec![Accepted::Added]
+        }
         Accepted::BuyPending { shares, cost } => vec![
             Accepted::BuyPending { shares: more_shares(*shares), cost: *cost },
             Accepted::BuyPending { shares: *shares, cost: more_money(*cost) },

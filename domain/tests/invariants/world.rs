@@ -78,7 +78,7 @@ impl World {
 
         let action = Action::User { user: user_name(user), verb: verb.clone() };
         let decided = CommandDecided {
-            command: Command { transaction, received_ms: self.now_ms, action },
+            command: Command::new(transaction, self.now_ms, action),
             applied_ms: self.now_ms,
             price: price.map(|price| PriceUsed { price, cached: false }),
             outcome,

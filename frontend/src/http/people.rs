@@ -8,7 +8,7 @@ use crate::people::{Role, Session, UsersError};
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use domain::trading::UserName;
+use domain::trading::{Action, UserName, Verb};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -86,6 +86,23 @@ fn signed_out(app: &App) -> HttpResponse {
     HttpResponse::NoContent().cookie(gone).finish()
 }
 
+/// Opens the account of a trader who has none. Where the workers are too busy for it, the next
+/// sign-in does it: whoever is signed up is let in.
+pub(crate) async fn open_account(app: &App, user: &UserName) {
+    let trades = app.users.roles(user).contains(&Role::Trader);
+    let has_none = app.desk.read(user).await.is_ok_and(|read| read.account.is_none());
+    if trades && has_none {
+        let action = Action::User { user: user.clone(), verb: Verb::Register };
+        let opened = match app.door.enter(action) {
+            Ok(replied) => replied.await.is_ok(),
+            Err(_) => false,
+        };
+        if !opened {
+            tracing::warn!(%user, "the account is not open yet");
+        }
+    }
+}
+
 /// Signs a new user up, and in.
 #[utoipa::path(post, path = "/api/v1/users", request_body = Credentials, responses(
     (status = 201, body = SessionView), (status = "4XX", body = crate::fault::Problem)))]
@@ -118,6 +135,7 @@ pub(crate) async fn sign_up(
         }
     }
     app.record(&request, "signed_up", Some(user.as_str()), None);
+    open_account(&app, &user).await;
     signed_in(&app, &request, &user, StatusCode::CREATED)
 }
 
@@ -144,6 +162,7 @@ pub(crate) async fn sign_in(
         return Err(Fault::WrongCredentials);
     };
     app.record(&request, "signed_in", Some(user.as_str()), None);
+    open_account(&app, &user).await;
     signed_in(&app, &request, &user, StatusCode::OK)
 }
 

@@ -108,7 +108,7 @@ impl Desk {
         let commands = lines.iter().map(|line| {
             self.commands += 1;
             let transaction = TransactionNum(self.commands);
-            Command { transaction, received_ms, action: action_of(line) }
+            Command::new(transaction, received_ms, action_of(line))
         });
         let batch = CommandBatch {
             commands: commands.collect(),
@@ -229,7 +229,7 @@ impl Desk {
 
 fn action_of(line: &str) -> Action {
     let (name, arguments) = line.split_once(',').unwrap();
-    let name = CommandName::parse(name.as_bytes()).expect(line);
+    let name = CommandName::named(name.as_bytes()).expect(line);
     parse_action(name, Some(arguments.as_bytes()))
 }
 

@@ -121,3 +121,15 @@ async fn a_slot_that_is_used_again_shows_nothing_of_the_user_before() {
     wait(60_001).await;
     assert_eq!(desk.expire().log, ["expired #3 of y"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_signs_up_has_an_account_in_turn_with_what_came_before() {
+    let mut desk = Desk::open();
+    desk.run(&["QUOTE,x,S", "REGISTER,x", "COMMIT_BUY,x"]);
+    assert!(desk.account("x").is_none());
+    assert_eq!(
+        desk.price("S", "1.00").log,
+        ["#1 QUOTE x accepted at 1.00", "#2 REGISTER x accepted", "#3 COMMIT_BUY x no_pending_buy"]
+    );
+    assert_eq!(desk.account("x").unwrap().cash.to_string(), "0.00");
+}

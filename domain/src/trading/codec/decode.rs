@@ -2,7 +2,7 @@
 
 use super::{
     FORM_DUMP_ALL, FORM_MALFORMED, FORM_USER, KIND_COMMAND, KIND_EXPIRED, KIND_FILLED, KIND_QUOTE,
-    KIND_QUOTE_REFUSED,
+    KIND_QUOTE_REFUSED, KIND_REQUESTED, REQUEST_LEN,
 };
 use crate::trading::command::{Action, Command, CommandName, Malformed, MalformedCode, Verb};
 use crate::trading::entry::{
@@ -11,7 +11,7 @@ use crate::trading::entry::{
 use crate::trading::outcome::{Accepted, Fill, Outcome, PendingTaken, Reject};
 use crate::trading::verbs::expiry::Side;
 use crate::trading::{
-    Amount, DumpFile, Entry, Money, Price, Shares, Stock, TransactionNum, UserName,
+    Amount, DumpFile, Entry, Money, Price, RequestId, Shares, Stock, TransactionNum, UserName,
 };
 use thiserror::Error;
 
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn name(&mut self) -> Result<CommandName, DecodeError> {
         let number = self.u8("a command")?;
-        CommandName::ALL.get(number as usize).copied().ok_or(self.error("a command"))
+        CommandName::numbered(number).ok_or(self.error("a command"))
     }
 
     fn side(&mut self) -> Result<Side, DecodeError> {
@@ -200,7 +200,11 @@ impl<'a> Reader<'a> {
 
     fn entry(&mut self) -> Result<Entry, DecodeError> {
         Ok(match self.u8("the kind of the entry")? {
-            KIND_COMMAND => Entry::Command(self.command()?),
+            KIND_COMMAND => Entry::Command(self.command(None)?),
+            KIND_REQUESTED => {
+                let request = self.request()?;
+                Entry::Command(self.command(Some(request))?)
+            }
             KIND_QUOTE => Entry::Quote(QuoteReceived {
                 transaction: self.transaction()?,
                 user: self.user()?,
@@ -240,7 +244,13 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn command(&mut self) -> Result<CommandDecided, DecodeError> {
+    fn request(&mut self) -> Result<RequestId, DecodeError> {
+        let bytes = self.take(REQUEST_LEN, "a request's UUID")?;
+        let bytes = bytes.try_into().map_err(|_| self.error("a request's UUID"))?;
+        Ok(RequestId::from_bytes(bytes))
+    }
+
+    fn command(&mut self, request: Option<RequestId>) -> Result<CommandDecided, DecodeError> {
         let transaction = self.transaction()?;
         let received_ms = self.u64("a time")?;
         let waited_ms = self.u64("a waiting time")?;
@@ -254,7 +264,7 @@ impl<'a> Reader<'a> {
             }
         };
         let outcome = self.outcome()?;
-        let command = Command { transaction, received_ms, action };
+        let command = Command { transaction, received_ms, request, action };
         Ok(CommandDecided { command, applied_ms, price, outcome })
     }
 
@@ -302,6 +312,7 @@ impl<'a> Reader<'a> {
             CommandName::CancelSetSell => Verb::CancelSetSell(self.stock()?),
             CommandName::DisplaySummary => Verb::DisplaySummary,
             CommandName::DumpLog => Verb::DumpLog(self.file()?),
+            CommandName::Register => Verb::Register,
         })
     }
 
@@ -324,6 +335,7 @@ impl<'a> Reader<'a> {
             13 => Accepted::SellOrderDropped { reserved: self.shares()? },
             14 => Accepted::Summarised,
             15 => Accepted::Dumped,
+            16 => Accepted::Registered,
             _ => return self.reject(tag).map(Outcome::Rejected),
         }))
     }

@@ -2,7 +2,7 @@
 
 use super::{
     FORM_DUMP_ALL, FORM_MALFORMED, FORM_USER, KIND_COMMAND, KIND_EXPIRED, KIND_FILLED, KIND_QUOTE,
-    KIND_QUOTE_REFUSED,
+    KIND_QUOTE_REFUSED, KIND_REQUESTED,
 };
 use crate::trading::command::{Action, Verb};
 use crate::trading::entry::PriceUsed;
@@ -30,7 +30,13 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
 fn encode_body(entry: &Entry, out: &mut Vec<u8>) {
     match entry {
         Entry::Command(decided) => {
-            out.push(KIND_COMMAND);
+            match &decided.command.request {
+                None => out.push(KIND_COMMAND),
+                Some(request) => {
+                    out.push(KIND_REQUESTED);
+                    out.extend_from_slice(request.as_bytes());
+                }
+            }
             put_u64(decided.command.transaction.0, out);
             put_u64(decided.command.received_ms, out);
             put_u64(decided.applied_ms.saturating_sub(decided.command.received_ms), out);
@@ -201,6 +207,7 @@ fn put_accepted(accepted: &Accepted, out: &mut Vec<u8>) {
         }
         Accepted::Summarised => out.push(14),
         Accepted::Dumped => out.push(15),
+        Accepted::Registered => out.push(16),
     }
 }
 

@@ -22,6 +22,10 @@ const KIND_QUOTE: u8 = 2;
 const KIND_QUOTE_REFUSED: u8 = 3;
 const KIND_EXPIRED: u8 = 4;
 const KIND_FILLED: u8 = 5;
+const KIND_REQUESTED: u8 = 6;
+
+/// Bytes of a UUID, which stands before the rest of a command that has one.
+const REQUEST_LEN: usize = 16;
 
 const FORM_USER: u8 = 0;
 const FORM_DUMP_ALL: u8 = 1;

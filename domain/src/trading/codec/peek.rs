@@ -3,7 +3,7 @@
 
 use super::{
     DecodeError, FORM_DUMP_ALL, FORM_MALFORMED, FORM_USER, KIND_COMMAND, KIND_EXPIRED, KIND_FILLED,
-    KIND_QUOTE, KIND_QUOTE_REFUSED, Reader,
+    KIND_QUOTE, KIND_QUOTE_REFUSED, KIND_REQUESTED, REQUEST_LEN, Reader,
 };
 use crate::trading::{CommandName, TransactionNum};
 
@@ -37,10 +37,13 @@ pub fn peek(bytes: &[u8]) -> Result<(Peek<'_>, &[u8]), DecodeError> {
 
 fn front<'a>(reader: &mut Reader<'a>) -> Result<Peek<'a>, DecodeError> {
     let kind = reader.u8("the kind of the entry")?;
+    if kind == KIND_REQUESTED {
+        reader.take(REQUEST_LEN, "a request's UUID")?;
+    }
     let transaction = reader.transaction()?;
     let late = matches!(kind, KIND_EXPIRED | KIND_FILLED);
     let (name, user, at_ms) = match kind {
-        KIND_COMMAND => {
+        KIND_COMMAND | KIND_REQUESTED => {
             let received_ms = reader.u64("a time")?;
             let waited_ms = reader.u64("a waiting time")?;
             let at_ms = received_ms.checked_add(waited_ms);

@@ -18,9 +18,9 @@ fn user(text: &str) -> UserName {
 
 fn command(line: &str, outcome: Outcome, price: Option<PriceUsed>) -> Entry {
     let (name, rest) = line.split_once(',').unwrap();
-    let action = parse_action(CommandName::parse(name.as_bytes()).unwrap(), Some(rest.as_bytes()));
+    let action = parse_action(CommandName::named(name.as_bytes()).unwrap(), Some(rest.as_bytes()));
     Entry::Command(CommandDecided {
-        command: Command { transaction: TransactionNum(7), received_ms: 1_767_225_600_000, action },
+        command: Command::new(TransactionNum(7), 1_767_225_600_000, action),
         applied_ms: 1_767_225_604_000,
         price,
         outcome,
@@ -59,6 +59,7 @@ fn every_kind() -> Vec<Entry> {
         ("DISPLAY_SUMMARY,u", Accepted::Summarised),
         ("DUMPLOG,u,./f", Accepted::Dumped),
         ("DUMPLOG,./testLOG", Accepted::Dumped),
+        ("REGISTER,u", Accepted::Registered),
     ];
     let rejects = [
         Reject::UnknownAccount,
@@ -79,6 +80,13 @@ fn every_kind() -> Vec<Entry> {
     }
     for reject in rejects {
         entries.push(command("BUY,u,S,1.00", Outcome::Rejected(reject), None));
+    }
+    for line in ["BUY,u,S,1.00", "BUY,u,S,1e9", "DUMPLOG,./testLOG"] {
+        let mut requested = command(line, Outcome::Rejected(Reject::Malformed), None);
+        if let Entry::Command(decided) = &mut requested {
+            decided.command.request = Some(RequestId::from_bytes([0xa5; 16]));
+        }
+        entries.push(requested);
     }
     for line in ["BUY,u,S,1e9", "ADD,,5.00,x", "DUMPLOG,u,.."] {
         entries.push(command(line, Outcome::Rejected(Reject::Malformed), None));

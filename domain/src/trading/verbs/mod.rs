@@ -16,6 +16,7 @@ mod commit_buy;
 mod commit_sell;
 pub mod expiry;
 pub mod orders;
+mod register;
 mod sell;
 mod set_buy_amount;
 mod set_buy_trigger;
@@ -42,7 +43,7 @@ pub fn price_wanted(account: &Account, verb: &Verb) -> Result<Option<Stock>, Rej
     if let Verb::Quote(stock) = verb {
         return Ok(Some(*stock));
     }
-    if !account.open && !matches!(verb, Verb::Add(_) | Verb::DumpLog(_)) {
+    if !account.open && !matches!(verb, Verb::Add(_) | Verb::DumpLog(_) | Verb::Register) {
         return Err(Reject::UnknownAccount);
     }
     match verb {
@@ -78,7 +79,9 @@ pub fn apply(
     if price.is_none() && price_wanted(account, verb)?.is_some() {
         return Err(Reject::QuoteUnavailable);
     }
-    if !account.open && !matches!(verb, Verb::Add(_) | Verb::Quote(_) | Verb::DumpLog(_)) {
+    let needs_none =
+        matches!(verb, Verb::Add(_) | Verb::Quote(_) | Verb::DumpLog(_) | Verb::Register);
+    if !account.open && !needs_none {
         return Err(Reject::UnknownAccount);
     }
     let fresh = || price.ok_or(Reject::QuoteUnavailable);
@@ -107,6 +110,7 @@ pub fn apply(
         Verb::CancelSetSell(stock) => cancel_set_sell::apply(account, *stock),
         Verb::DisplaySummary => Ok(Accepted::Summarised),
         Verb::DumpLog(_) => Ok(Accepted::Dumped),
+        Verb::Register => Ok(register::apply(account)),
     }
 }
 
