@@ -63,6 +63,12 @@ fuzz: ## Fuzz every parser for a minute each (needs cargo-fuzz and a nightly too
 campaign-elasticsearch: services ## Kill and stop a real Elasticsearch 50 times each under load (minutes)
 	DAYTRADE_ELASTICSEARCH_ROUNDS=50 cargo test -p audit_logger --locked --test elasticsearch campaign
 
+.PHONY: campaign-opensearch
+campaign-opensearch: ## Run the tests of the search follower against a real OpenSearch (minutes)
+	scripts/services install opensearch
+	jar=$$(scripts/services check opensearch | sed 's/^opensearch: //') && \
+	  DAYTRADE_OPENSEARCH_SERVER=$$jar cargo test -p audit_logger --locked --test elasticsearch
+
 .PHONY: samples
 samples: ## Make the checked-in sample workloads anew
 	REGENERATE_SAMPLES=1 cargo test -p workload --test samples

@@ -87,6 +87,8 @@ impl ElasticsearchSink {
     async fn open(&mut self, log: &LogId) -> Result<Position, SinkError> {
         let client = self.client(log)?;
         setup::prepare(&client).await?;
+        // What was sent before may still be under way in the server, the position too.
+        stream::quiet(&client, &stream::mark_of(log)).await?;
         let (stored, edition) = match standing::read(&client, log).await? {
             Some(found) => found,
             None => {
@@ -102,7 +104,6 @@ impl ElasticsearchSink {
             )));
         }
         let position = stored.position()?;
-        stream::quiet(&client, &stream::mark_of(log)).await?;
         let found = if stream::refresh(&client, &stored.stream).await? {
             stream::last(&client, &stored.stream, position.next).await?
         } else {
@@ -157,6 +158,14 @@ impl Session {
         rate: f64,
         dead: &mut DeadLetters,
     ) -> Result<(), SinkError> {
+        let stands = self.stored.position()?;
+        if stands != batch.before {
+            // Whoever asks where the store stands goes on from there.
+            let (stands, begins) = (stands.next, batch.before.next);
+            return Err(SinkError::Unavailable(format!(
+                "the store stands before entry {stands} of the log, not before {begins} of it"
+            )));
+        }
         let known = self.found(batch).await?;
         let sent = bulk::send(&self.client, &self.stored.stream, log, batch, &known).await?;
         dead.keep(&sent.dead)?;

@@ -154,10 +154,10 @@ pub(super) async fn hits(
 /// Removes every document of a data stream. What remains is one empty index, for the next ones: so
 /// it works on every server that rolls over, the small ones too that cannot remove data streams.
 pub(super) async fn empty(client: &Client, stream: &str) -> Result<(), SinkError> {
-    let rolled = client.ask(Method::Post, &format!("/{stream}/_rollover"), None).await?;
-    if rolled.status == 404 {
+    if !refresh(client, stream).await? {
         return Ok(());
     }
+    let rolled = client.ask(Method::Post, &format!("/{stream}/_rollover"), None).await?;
     rolled.done::<Value>()?;
     let told: Value =
         client.ask(Method::Get, &format!("/_resolve/index/{stream}"), None).await?.done()?;

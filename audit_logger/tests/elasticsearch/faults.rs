@@ -139,6 +139,8 @@ fn documents_that_are_refused_for_good_are_kept_and_hold_up_nothing() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let told = runtime.block_on(stored(&node.url(), &id)).unwrap().unwrap();
     assert_eq!(told.dead_letters, letters.len() as u64);
+    // A template that is in use stays.
+    node.ask(Method::Delete, &format!("/_data_stream/{stream}"), None);
     node.ask(Method::Delete, &named, None);
 }
 

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod campaign;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod documents;
 mod faults;
 mod following;
@@ -10,6 +12,7 @@ mod kibana;
 mod log;
 mod node;
 mod proxy;
+mod rules;
 mod speed;
 
 use audit_logger::elasticsearch::dead::DeadLetters;
@@ -53,8 +56,11 @@ pub(crate) fn until(follower: &Follower, what: &str, mut holds: impl FnMut(&Foll
 
 /// The data stream of the log in `folder`.
 pub(crate) fn stream_of(folder: &Path) -> String {
-    let id = LogId::of(folder).unwrap().unwrap().to_string();
-    format!("daytrade-audit-{}", &id[..16])
+    stream_named(&LogId::of(folder).unwrap().unwrap())
+}
+
+pub(crate) fn stream_named(log: &LogId) -> String {
+    format!("daytrade-audit-{}", &log.to_string()[..16])
 }
 
 pub(crate) fn each_record(folder: &Path, mut each: impl FnMut(Record<'_>)) -> u64 {
@@ -67,7 +73,11 @@ pub(crate) fn each_record(folder: &Path, mut each: impl FnMut(Record<'_>)) -> u6
 
 /// Every document of the log, by the number of its entry: `_id` and `_source`.
 pub(crate) fn documents(node: &Node, folder: &Path) -> Vec<(u64, String, Value)> {
-    let stream = stream_of(folder);
+    documents_of(node, &stream_of(folder))
+}
+
+/// Every document of a data stream.
+pub(crate) fn documents_of(node: &Node, stream: &str) -> Vec<(u64, String, Value)> {
     node.ask(Method::Post, &format!("/{stream}/_refresh"), None);
     let mut found = Vec::new();
     // By ranges of numbers, with room for some that are there more than once.

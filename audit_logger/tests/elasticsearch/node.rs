@@ -24,6 +24,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Names the program `elasticsearch` where it is not where `scripts/services` puts it.
 const VARIABLE: &str = "DAYTRADE_ELASTICSEARCH_SERVER";
 
+/// Names the jar of an OpenSearch among those that it needs, as `scripts/services` puts them, which
+/// is then started in place of an Elasticsearch.
+const OPENSEARCH: &str = "DAYTRADE_OPENSEARCH_SERVER";
+
 /// The folder that `scripts/services` makes, which names the version too.
 const INSTALLED: &str = "daytrade/elasticsearch-8.19.4/bin/elasticsearch";
 
@@ -53,6 +57,11 @@ fn program() -> PathBuf {
              elasticsearch` does it, or {VARIABLE} names the program"
         )
     })
+}
+
+/// Whether the node is an OpenSearch: it knows no lifecycle of data streams.
+pub(crate) fn is_opensearch() -> bool {
+    std::env::var_os(OPENSEARCH).is_some()
 }
 
 /// Where the Java on the path is at home: the server brings none.
@@ -109,7 +118,8 @@ fn quiet_port() -> u16 {
     loop {
         let nth = (std::process::id() as u16).wrapping_mul(61);
         let nth = nth.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + nth % 20_000;
+        // The program that starts an OpenSearch knows these ports only.
+        let port = if is_opensearch() { 9201 + nth % 99 } else { 10_000 + nth % 20_000 };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
@@ -157,6 +167,9 @@ impl Node {
     }
 
     fn command(&self) -> Command {
+        if let Some(jar) = std::env::var_os(OPENSEARCH) {
+            return self.opensearch(Path::new(&jar));
+        }
         let mut command = Command::new("setpriv");
         if let Some(user) = other_user() {
             command.args([&format!("--reuid={user}"), &format!("--regid={user}")[..]]);
@@ -180,6 +193,38 @@ impl Node {
             .env("ES_TMPDIR", at("tmp"))
             .env("CLI_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
             .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        command
+    }
+
+    /// An OpenSearch by a program that lays its folders out below one and counts ports from one.
+    fn opensearch(&self, jar: &Path) -> Command {
+        let at = |name: &str| self.folder.path().join(name);
+        let settings = at("opensearch/node_1/config");
+        fs::create_dir_all(&settings).unwrap();
+        let mut lines = vec![
+            "network.host: 127.0.0.1".to_string(),
+            "discovery.type: single-node".to_string(),
+            "cluster.routing.allocation.disk.threshold_enabled: false".to_string(),
+            format!("transport.port: {}", self.transport_port),
+        ];
+        let given = |setting: &String| setting.trim_start_matches("-E").replacen('=', ": ", 1);
+        lines.extend(self.settings.iter().map(given));
+        fs::write(settings.join("opensearch.yml"), lines.join("\n")).unwrap();
+        fs::copy(at("config/log4j2.properties"), settings.join("log4j2.properties")).unwrap();
+        let log = fs::File::options().create(true).append(true).open(at("log")).unwrap();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "java", "-Xms512m", "-Xmx1g"])
+            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
+            .arg(jar.with_file_name("*"))
+            .arg("org.codelibs.opensearch.runner.OpenSearchRunner")
+            .args(["-numOfNode", "1", "-clusterName", "daytrade-tests", "-useLogger"])
+            .arg("-basePath")
+            .arg(at("opensearch"))
+            .args(["-baseHttpPort", &(self.port - 1).to_string()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);

@@ -215,13 +215,16 @@ fn triggers_arms_and_fires_and_says_how_fast() {
 
 #[test]
 fn stores_are_measured_side_by_side_and_nothing_stays_behind() {
-    let server = crate::postgres::Server::start();
-    let url = server.address();
-    let (told, figures, page) = experiment(&["logging", "--commands", "2000", "--audit", &url]);
+    let (server, node) =
+        (crate::postgres::Server::start(), crate::elasticsearch_node::Node::shared());
+    let (url, search) = (server.address(), node.address());
+    let both = ["--audit", &url, "--search", &search];
+    let (told, figures, page) =
+        experiment(&[&["logging", "--commands", "2000"], &both[..]].concat());
     assert_eq!(figures.as_object().unwrap().len(), 1, "`stores` and nothing else");
     let stores = figures["stores"].as_array().unwrap();
     let names: Vec<_> = stores.iter().map(|store| store["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["entry_log", "xml_file", "postgres_rows", "postgres_copy"]);
+    assert_eq!(names, ["entry_log", "xml_file", "postgres_rows", "postgres_copy", "elasticsearch"]);
     for store in stores {
         let name = store["name"].as_str().unwrap();
         assert!(told.contains(name) && page.contains(name), "{name}");
