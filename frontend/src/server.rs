@@ -105,7 +105,7 @@ impl Frontend {
             }
         }
         let started_ms = clock.unix_ms(clock.now());
-        let limits = config.limits;
+        let (limits, speed) = (config.limits, clock.speed());
         let threads = config.threads;
         let app = web::Data::new(App {
             config,
@@ -114,7 +114,7 @@ impl Frontend {
             desk: accounts,
             trail,
             users,
-            sessions: Sessions::new(Lifetimes::default()),
+            sessions: Sessions::new(Lifetimes::default().by_clock_of(speed)),
             passwords: Passwords::new()?,
             access,
             outcomes: Default::default(),
@@ -122,10 +122,10 @@ impl Frontend {
             market: market.clone(),
             vitals: Vitals::new(started_ms),
             closing: watch::Sender::new(false),
-            by_address: Limits::new(limits.sign_in_address),
-            by_account: Limits::new(limits.sign_in_account),
-            by_commander: Limits::new(limits.commands),
-            by_looker: Limits::new(limits.looks),
+            by_address: Limits::new(limits.sign_in_address).by_clock_of(speed),
+            by_account: Limits::new(limits.sign_in_account).by_clock_of(speed),
+            by_commander: Limits::new(limits.commands).by_clock_of(speed),
+            by_looker: Limits::new(limits.looks).by_clock_of(speed),
         });
         let quotes = MarketActor::new(market, hub, clock).start().recipient();
         let served = app.clone();

@@ -25,6 +25,14 @@ impl Default for Lifetimes {
     }
 }
 
+impl Lifetimes {
+    /// As long for whoever waits, by a clock that runs `speed` times as fast.
+    pub fn by_clock_of(self, speed: u32) -> Lifetimes {
+        let times = |ms: u64| ms.saturating_mul(u64::from(speed));
+        Lifetimes { idle_ms: times(self.idle_ms), absolute_ms: times(self.absolute_ms) }
+    }
+}
+
 /// Somebody who is signed in.
 #[derive(Debug)]
 pub struct Session {
