@@ -58,9 +58,13 @@ export async function crashAndHurry(world) {
     await say(page, "ADD,1.00");
     await toast(page, "$1.00 added");
   });
-  await step("an order fires on a later price", async () => {
+  await step("an order that outlived the server fires on a later price", async () => {
     const filled = await until("the fill", () => recordOf(page, (one) => one.outcome === "filled" && one.stock === "GEM"), 60_000, 300);
     return `${filled.shares} of GEM at $${filled.price}`;
+  });
+  await step("an order fires before one's eyes", async () => {
+    await arm(page, "GEM");
+    await toast(page, /Order filled: (bought|sold) \d+ shares? of GEM/);
   });
   await step("the ring counts as the server does", () => ringIsRight(page));
   await step("a buy left alone runs out at 60 seconds, and the money is back", async () => {

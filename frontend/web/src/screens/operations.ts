@@ -62,7 +62,7 @@ export function operationsScreen(): HTMLElement {
         { class: "figures wide" },
         figure("Commands", now((told) => `${count(told.commands_per_s)}/s`), now((told) => `${count(told.rejected_per_s)}/s refused`), "main"),
         figure("Latency", now((told) => (told.latency_us.p50 ? micros(told.latency_us.p50) : "–")), now((told) => (told.latency_us.p99 ? `99 of 100 within ${micros(told.latency_us.p99)}` : "no command yet")), "main"),
-        figure("Queued", now((told) => count(told.queued)), "commands before the workers"),
+        figure("Queued", now((told) => count(told.queued)), "before the workers"),
         figure("At workers", now((told) => count(told.at_workers)), "being carried out"),
         figure("Log", now((told) => count(told.entries)), "entries, all durable"),
         figure("Up for", now((told) => age(told.now_ms - told.started_ms)), now((told) => `${count(told.sessions)} signed in`)),
