@@ -27,11 +27,8 @@ fn passes(script: &str, arguments: &[&str]) {
     let program = std::env::var(NODE).unwrap_or_else(|_| "node".to_string());
     let mut command = Command::new(&program);
     command.arg(script).args(arguments).current_dir(web());
-    let mut running = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| {
+    let mut running =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap_or_else(|error| {
             panic!(
                 "{program} cannot be started ({error}): this test wants Node.js. `make test` and \
                  `scripts/services install node` install it; or set {NODE} to its path"

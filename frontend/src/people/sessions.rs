@@ -169,6 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn by_a_fast_clock_a_session_lasts_as_long_for_whoever_waits() {
+        let slow = Lifetimes { idle_ms: 10, absolute_ms: 25 };
+        assert_eq!(slow.by_clock_of(1), slow);
+        let fast = slow.by_clock_of(100);
+        assert_eq!(fast, Lifetimes { idle_ms: 1000, absolute_ms: 2500 });
+    }
+
+    #[test]
     fn a_user_has_no_more_than_so_many() {
         let sessions = Sessions::default();
         let user = UserName::parse(b"u").unwrap();

@@ -75,7 +75,6 @@ try {
   if (server.complaints?.()) faults.push(`the server said: ${server.complaints()}`);
 } finally {
   await browser?.close();
-  await server.remove();
 }
 
 faults.push(...looker.violations);

@@ -1,6 +1,7 @@
 /** The real server: started, killed and started again on the same data, at the same address. */
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -18,7 +19,12 @@ export class Server {
     // Nobody's key but the journey's own.
     server.env = { ...process.env, XDG_DATA_HOME: path.join(server.folder, "share") };
     server.address = "127.0.0.1:0";
-    process.on("exit", () => server.child?.kill("SIGKILL"));
+    // However this ends, nothing of it stays behind.
+    process.on("exit", () => {
+      server.child?.kill("SIGKILL");
+      rmSync(server.folder, { recursive: true, force: true });
+    });
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(130));
     return server;
   }
 
@@ -88,12 +94,6 @@ export class Server {
     await this.run(["audit", "check", "--data", this.data]);
     await this.run(["audit", "export", "--format", "xml", "--data", this.data, "--out", xml]);
     await this.run(["verify", xml]);
-  }
-
-  async remove() {
-    this.child?.kill("SIGKILL");
-    await this.ended;
-    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

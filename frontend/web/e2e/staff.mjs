@@ -45,9 +45,9 @@ async function audit(world) {
     await analyst.goto("/");
     await signIn(analyst, names.analyst, password);
     await analyst.locator(".log tbody tr").first().waitFor();
-    await analyst.locator(".facet button", { hasText: "Commit buy" }).first().click();
-    await until("commits only", async () => (await analyst.locator(".filters select").first().inputValue()) === "COMMIT_BUY");
-    await until("commits only", async () => (await analyst.locator(".log tbody tr th").allInnerTexts()).every((one) => one === "Commit buy"));
+    await analyst.locator(".facet button", { hasText: /^Buy\d/ }).click();
+    await until("the filter", async () => (await analyst.locator(".filters select").first().inputValue()) === "BUY");
+    await until("buys only", async () => (await analyst.locator(".log tbody tr th").allInnerTexts()).every((one) => one === "Buy"));
     await analyst.getByRole("button", { name: "Clear" }).click();
     // Whatever the log tells, of whomever.
     await analyst.locator(".log tbody tr", { hasText: names.trader }).first().waitFor();

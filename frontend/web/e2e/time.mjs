@@ -68,18 +68,17 @@ export async function crashAndHurry(world) {
   });
   await step("the ring counts as the server does", () => ringIsRight(page));
   await step("a buy left alone runs out at 60 seconds, and the money is back", async () => {
-    const { cash, reserved } = await settledCash(page);
-    await say(page, "BUY,ABC,700");
-    const bought = await until("the buy", () => recordOf(page, (one) => one.command === "BUY" && one.outcome === "accepted"), 30_000, 300);
+    await until("nothing pending", async () => (await ask(page, "/api/v1/account")).pending_buys.length === 0);
+    const [bought] = await command(page, "BUY,ABC,700");
+    expect(bought.accepted, `the buy is refused: ${bought.message}`);
     const expired = await until("the expiry", () => recordOf(page, (one) => one.transaction === bought.transaction && one.outcome === "expired"), 60_000, 300);
-    const afterMs = expired.time_ms - bought.time_ms;
-    // Timers may be late by a second of the machine's; never early.
-    expect(afterMs > 60_000 && afterMs < 60_000 + 1_000 * SPEED, `it ran out after ${afterMs} ms`);
+    const afterMs = expired.time_ms - bought.applied_ms;
+    // Timers may be late on a machine that is busy elsewhere; never early.
+    expect(afterMs > 60_000 && afterMs < 60_000 + 5_000 * SPEED, `it ran out after ${afterMs} ms`);
     await page.locator(".waiting li").first().waitFor({ state: "detached" });
-    await until("the money", async () => {
-      const now = await ask(page, "/api/v1/account");
-      return now.pending_buys.length === 0 && Number(now.cash) + Number(now.reserved) >= cash + reserved - 0.001;
-    });
+    // Orders of GEM may fire meanwhile: what this buy took is what comes back.
+    expect(expired.cash_change === bought.cash_change.replace("-", ""), `${bought.cash_change} was reserved, ${expired.cash_change} came back`);
+    await until("nothing pending", async () => (await ask(page, "/api/v1/account")).pending_buys.length === 0);
     return `after ${(afterMs / 1_000).toFixed(1)} s of the server's`;
   });
 }
@@ -129,20 +128,11 @@ async function back(page, name, password) {
 
 const recordOf = async (page, fits) => (await ask(page, "/api/v1/history?limit=100")).records.find(fits);
 
-/** What there is when nothing is pending. */
-async function settledCash(page) {
-  const own = await until("nothing pending", async () => {
-    const now = await ask(page, "/api/v1/account");
-    return now.pending_buys.length === 0 && now;
-  });
-  return { cash: Number(own.cash), reserved: Number(own.reserved) };
-}
-
 /** Any change of the price meets one of the two. Where one fires at once the price has just changed: again. */
 async function arm(page, stock) {
   for (let tries = 0; tries < 20; tries += 1) {
-    await command(page, `QUOTE,${stock}`);
     const price = await until("a price with some life left", async () => {
+      await command(page, `QUOTE,${stock}`);
       const { now_ms: now, quotes } = await ask(page, "/api/v1/quotes");
       const quote = quotes.find((one) => one.stock === stock);
       return quote.fresh_until_ms - now > 10_000 && quote;
@@ -182,8 +172,8 @@ async function ringIsRight(page) {
       }
     });
     // Too late to look on a machine that is busy elsewhere.
-    if (!seen || seen.took > 200) continue;
-    expect(Math.abs(seen.shown - seen.left) < 12, `the ring says ${seen.shown} s, the server ${seen.left} s`);
+    if (!seen || seen.took > 500) continue;
+    expect(Math.abs(seen.shown - seen.left) < 10 + (seen.took * SPEED) / 1_000, `the ring says ${seen.shown} s, the server ${seen.left} s`);
     return `${seen.shown} s, the server's ${seen.left.toFixed(1)} s`;
   }
   throw new Error("no ring could be looked at halfway");
