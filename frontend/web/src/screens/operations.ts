@@ -12,7 +12,7 @@ import { age } from "../words/clock";
 import { count } from "../words/money";
 
 const MOST_POINTS = 300;
-/** Fewer have the picture of a minute for themselves. */
+/** Fewer have the picture of a minute for themselves; from there on it is as wide as what is known. */
 const SHORT_POINTS = 60;
 /** Without a stream it is asked for so often. */
 const ASK_EVERY_S = 5;
@@ -42,6 +42,10 @@ export function operationsScreen(): HTMLElement {
     news.forEach((one) => byTime.set(one.t_ms, one));
     series.set([...byTime.values()].sort((a, b) => a.t_ms - b.t_ms).slice(-MOST_POINTS));
   });
+  const span = () => {
+    const seconds = series().length;
+    return seconds >= MOST_POINTS ? "The last five minutes" : seconds > SHORT_POINTS ? "Since it started" : "The last minute";
+  };
   const now = (show: (told: Operations) => string) => () => (operations() ? show(operations()!) : "–");
   const micros = (value: number) => (value >= 10_000 ? `${(value / 1_000).toFixed(0)} ms` : value >= 1_000 ? `${(value / 1_000).toFixed(1)} ms` : `${count(value)} µs`);
   const spared = (told: Operations) => {
@@ -68,7 +72,7 @@ export function operationsScreen(): HTMLElement {
         figure("Up for", now((told) => age(told.now_ms - told.started_ms)), now((told) => `${count(told.sessions)} signed in`)),
       ),
     ),
-    card("rate", () => (series().length > SHORT_POINTS ? "The last five minutes" : "The last minute"), () =>
+    card("rate", span, () =>
       series().length < 2
         ? h("p", { class: "quiet" }, "Listening…")
         : [
@@ -78,7 +82,7 @@ export function operationsScreen(): HTMLElement {
                 { kind: "rejected", values: series().map((one) => one.rejected) },
                 { kind: "requests", values: series().map((one) => one.quote_requests) },
               ],
-              series().length > SHORT_POINTS ? MOST_POINTS : SHORT_POINTS,
+              Math.max(series().length, SHORT_POINTS),
               `Commands a second over ${series().length} seconds, now ${series().at(-1)?.commands ?? 0}`,
             ),
             legend([["accepted", "commands a second"], ["rejected", "refused"], ["requests", "quotes asked for"]]),
