@@ -1,5 +1,5 @@
 /** Time: a market that has a past, a crash, a clock that hurries, and one that goes on behind it. */
-import { ask, until } from "./browser.mjs";
+import { ask, DESKTOP, PHONE, until } from "./browser.mjs";
 import { command, expect, go, say, signIn, toast } from "./hands.mjs";
 import { dismissToasts } from "./screens.mjs";
 import { session } from "./server.mjs";
@@ -52,6 +52,10 @@ export async function crashAndHurry(world) {
     await server.start("--seed-demo", "--clock-speed", String(SPEED));
     await back(page, names.trader, password);
     await page.locator(".fast", { hasText: `${SPEED}×` }).waitFor();
+    await page.setViewportSize(PHONE);
+    await looker.check(page, "a clock that hurries, on a phone");
+    await looker.shoot(page, "hurry-phone-light");
+    await page.setViewportSize(DESKTOP);
     const after = await ask(page, "/api/v1/account");
     const all = (own) => own.holdings.ABC.free + own.holdings.ABC.reserved;
     expect(all(after) === all(before), `${all(before)} shares of ABC are ${all(after)} after the restart`);
