@@ -11,7 +11,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: format arrows lint tests docs deny ## Check everything: what CI runs
+test: client format arrows lint tests docs deny ## Check everything: what CI runs
 
 .PHONY: format
 format: ## Check that the code is formatted
@@ -29,9 +29,23 @@ lint: ## Run clippy, warnings denied
 services: ## Install the servers that tests start, where they are absent (none is left running)
 	scripts/services install redis postgres elasticsearch
 
+# A build without Node.js puts no screen into the binary, and does not notice that it came later.
+.PHONY: client
+client: ## Install what builds and drives the screen (Node.js, Chromium), where it is absent
+	@command -v npm >/dev/null || touch frontend/build.rs
+	scripts/services install node chromium
+
 .PHONY: tests
-tests: services ## Run all tests
+tests: services client ## Run all tests, the journey of a browser included
 	cargo test --workspace --locked
+
+.PHONY: journey
+journey: client ## Drive the screen with a real browser, and say what each step took (part of tests)
+	cargo test -p daytrade --locked --test journey -- --nocapture
+
+.PHONY: screenshots
+screenshots: client ## Take the pictures in docs/screenshots anew, by the same journey
+	DAYTRADE_SHOTS="$(CURDIR)/docs/screenshots" cargo test -p daytrade --locked --test journey -- --nocapture
 
 .PHONY: campaign-postgres
 campaign-postgres: services ## Kill and stop a Postgres fifty times each under load (minutes)

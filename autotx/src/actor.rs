@@ -113,7 +113,7 @@ impl AutoTxActor {
         }
         self.wakes_at = Some(due);
         // Timers count whole milliseconds: one that came early would find nothing to do.
-        let wait = due.since(self.clock.now()) + Duration::from_millis(1);
+        let wait = self.clock.to_wait(due.since(self.clock.now())) + Duration::from_millis(1);
         ctx.run_later(wait, move |manager, ctx| {
             if manager.wakes_at == Some(due) {
                 manager.wakes_at = None;

@@ -45,6 +45,8 @@ pub const BEFORE_START: Duration = Duration::from_secs(60);
 pub struct Clock {
     source: Source,
     started_unix_ms: u64,
+    /// Seconds of this clock in one of its source.
+    speed: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -69,13 +71,32 @@ impl Clock {
         Clock {
             source: Source::Real(std::time::Instant::now()),
             started_unix_ms: earliest_unix_ms.max(since_epoch.as_millis() as u64),
+            speed: 1,
         }
     }
 
     /// The clock of the current tokio runtime, which must be paused; starts at
     /// `started_unix_ms`.
     pub fn virtual_at(started_unix_ms: u64) -> Clock {
-        Clock { source: Source::Virtual(tokio::time::Instant::now()), started_unix_ms }
+        let source = Source::Virtual(tokio::time::Instant::now());
+        Clock { source, started_unix_ms, speed: 1 }
+    }
+
+    /// This clock, running `speed` times as fast as time passes; 0 counts as 1. To be said before
+    /// anybody reads it: moments of a clock that changes its speed would not compare.
+    pub fn at_speed(self, speed: u32) -> Clock {
+        Clock { speed: speed.max(1), ..self }
+    }
+
+    /// How many times as fast as time passes it runs.
+    pub fn speed(&self) -> u32 {
+        self.speed
+    }
+
+    /// How long a timer is to be set for a `span` of this clock: never too short.
+    pub fn to_wait(&self, span: Duration) -> Duration {
+        let nanos = span.as_nanos().div_ceil(u128::from(self.speed));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// Now.
@@ -84,17 +105,46 @@ impl Clock {
             Source::Real(start) => start.elapsed(),
             Source::Virtual(start) => start.elapsed(),
         };
-        Moment((BEFORE_START + elapsed).as_nanos() as u64)
+        let nanos = BEFORE_START.as_nanos() + elapsed.as_nanos() * u128::from(self.speed);
+        Moment(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// The Unix time of `moment` in milliseconds.
     pub fn unix_ms(&self, moment: Moment) -> u64 {
-        let ms = self.started_unix_ms + moment.0 / 1_000_000;
+        let ms = self.started_unix_ms.saturating_add(moment.0 / 1_000_000);
         ms.saturating_sub(BEFORE_START.as_millis() as u64)
     }
 
     /// Whether time is virtual.
     pub fn is_virtual(&self) -> bool {
         matches!(self.source, Source::Virtual(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_runs_fast_waits_less_and_never_too_little() {
+        let clock = Clock::virtual_at(1_000).at_speed(60);
+        let started = clock.now();
+        assert_eq!(clock.unix_ms(started), 1_000);
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert_eq!(clock.now().since(started), Duration::from_secs(30));
+        assert_eq!(clock.unix_ms(clock.now()), 31_000);
+        assert_eq!(clock.to_wait(Duration::from_secs(60)), Duration::from_secs(1));
+        let odd = Duration::from_nanos(61);
+        assert_eq!(clock.to_wait(odd), Duration::from_nanos(2));
+        assert!(clock.to_wait(odd) * clock.speed() >= odd);
+    }
+
+    #[test]
+    fn time_goes_on_where_a_log_ends_that_is_ahead_of_the_wall() {
+        let ahead = Clock::real().unix_ms(Clock::real().now()) + 1_000_000_000;
+        let clock = Clock::real_from(ahead);
+        assert!(clock.unix_ms(clock.now()) >= ahead);
+        let read = clock.now();
+        assert!(clock.now() >= read && clock.unix_ms(clock.now()) < ahead + 1_000_000);
     }
 }

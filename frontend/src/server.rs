@@ -121,7 +121,7 @@ impl Frontend {
         let started_ms = clock.unix_ms(clock.now());
         let outcomes = Outcomes::default();
         requested.iter().for_each(|(number, decided)| outcomes.recall(*number, decided));
-        let limits = config.limits;
+        let (limits, speed) = (config.limits, clock.speed());
         let threads = config.threads;
         let app = web::Data::new(App {
             config,
@@ -130,7 +130,7 @@ impl Frontend {
             desk: accounts,
             trail,
             users,
-            sessions: Sessions::new(Lifetimes::default()),
+            sessions: Sessions::new(Lifetimes::default().by_clock_of(speed)),
             passwords: Passwords::new()?,
             access,
             outcomes,
@@ -138,10 +138,10 @@ impl Frontend {
             market: market.clone(),
             vitals: Vitals::new(started_ms),
             closing: watch::Sender::new(false),
-            by_address: Limits::new(limits.sign_in_address),
-            by_account: Limits::new(limits.sign_in_account),
-            by_commander: Limits::new(limits.commands),
-            by_looker: Limits::new(limits.looks),
+            by_address: Limits::new(limits.sign_in_address).by_clock_of(speed),
+            by_account: Limits::new(limits.sign_in_account).by_clock_of(speed),
+            by_commander: Limits::new(limits.commands).by_clock_of(speed),
+            by_looker: Limits::new(limits.looks).by_clock_of(speed),
         });
         let quotes = MarketActor::new(market, hub, clock).start().recipient();
         let served = app.clone();

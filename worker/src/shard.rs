@@ -197,7 +197,7 @@ impl ShardActor {
         self.wakes_at_ms = Some(due_ms);
         let now: Moment = self.clock.now();
         let wait = Duration::from_millis(due_ms.saturating_sub(self.clock.unix_ms(now)));
-        ctx.run_later(wait, move |worker, ctx| {
+        ctx.run_later(self.clock.to_wait(wait), move |worker, ctx| {
             if worker.wakes_at_ms == Some(due_ms) {
                 worker.wakes_at_ms = None;
             }

@@ -88,7 +88,7 @@ impl Demo {
 
 /// Asks for the prices of the watched stocks for ever: first for all, then for each as it runs
 /// out.
-pub async fn trade(door: Door) {
+pub async fn trade(door: Door, clock: Clock) {
     let Some(user) = UserName::parse(MARKET) else { return };
     let stocks: Vec<Stock> =
         WATCHED.iter().filter_map(|stock| Stock::parse(stock.as_bytes())).collect();
@@ -99,7 +99,7 @@ pub async fn trade(door: Door) {
                 let _ = replied.await;
             }
             if round > 0 {
-                sleep(PAUSE).await;
+                sleep(clock.to_wait(PAUSE)).await;
             }
         }
     }

@@ -26,7 +26,7 @@ use console::style;
 use demo::Demo;
 use frontend::people::{AccessLog, UserStore};
 use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
-use indicatif::HumanCount;
+use indicatif::{HumanCount, HumanDuration};
 use quote_manager::simulator::DelayModel;
 use quote_manager::source::{ClientOptions, StrategyKind};
 use serde_json::json;
@@ -92,6 +92,11 @@ pub struct UpOptions {
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
 
+    /// Let the system's clock run so many times as fast as time passes: at 60, what runs out after
+    /// a minute runs out after a second. For tests, teaching and demonstrations
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    clock_speed: u32,
+
     /// How many workers share the users; one a core if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
@@ -134,6 +139,13 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
             options.listen
         )));
     }
+    if options.clock_speed > 1 && matches!(options.quotes, QuoteSource::Server { .. }) {
+        return Err(Failure::Usage(anyhow!(
+            "--clock-speed {}: a quote server elsewhere is as slow as it is, and its prices, which \
+             cost money, would run out as much faster; use --quotes sim or fixed:PRICE",
+            options.clock_speed
+        )));
+    }
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("{}: the folder cannot be made", options.data.display()))?;
     let log = log_in(&options.data);
@@ -163,8 +175,8 @@ async fn serve(
     let first_transaction = played.ranges().last().map_or(1, |(_, last)| last + 1);
     let mut kept = Kept { played, dumps, first_transaction };
     let (entries, accounts) = (end.position.next - 1, ledger.accounts().len());
-    let clock = Clock::real_from(last_ms);
     let requested = requests::newest(log, end.position.next)?;
+    let clock = Clock::real_from(last_ms).at_speed(options.clock_speed);
     let mut writer = LogWriter::open(log, lock, end, LogOptions::default())?;
     let key = keys::of_run(&options.key)?;
     // Signs and compresses segments that are complete.
@@ -209,8 +221,8 @@ async fn serve(
         true => Some(Demo::make(&users, &access, &frontend, &system.accounts, &clock).await?),
         false => None,
     };
-    tell(options, &frontend, entries, accounts, demo.as_ref());
-    let market = demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door())));
+    tell(options, &frontend, entries, accounts, &clock, demo.as_ref());
+    let market = demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door(), clock.clone())));
 
     let gauges = frontend.tell();
     let ended_by = watch_over(&system, follower.as_ref(), &durable, gauges).await?;
@@ -268,6 +280,7 @@ fn tell(
     frontend: &Frontend,
     entries: u64,
     accounts: usize,
+    clock: &Clock,
     demo: Option<&Demo>,
 ) {
     let address = format!("http://{}", frontend.address());
@@ -291,6 +304,18 @@ fn tell(
         QuoteSource::Simulator => line("prices", &"built-in quote server"),
         QuoteSource::Fixed(price) => line("prices", &format_args!("{price} for every stock")),
         QuoteSource::Server { address, .. } => line("prices", &format_args!("tcp://{address}")),
+    }
+    let ahead_ms = clock.unix_ms(clock.now()).saturating_sub(keys::now_ms());
+    let ahead = HumanDuration(Duration::from_millis(ahead_ms));
+    match (clock.speed(), ahead_ms >= 1000) {
+        (1, false) => {}
+        (1, true) => line("clock", &format_args!("{ahead} ahead of this machine's, as the log is")),
+        (speed, _) => line(
+            "clock",
+            &format_args!("{}, for tests and demonstrations", {
+                style(format!("{speed} times as fast as time passes")).yellow().bold()
+            }),
+        ),
     }
     if let Some(demo) = demo {
         line("sign in", demo);

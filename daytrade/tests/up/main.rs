@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 
+mod clock;
 mod endings;
 mod privacy;
 mod safety;

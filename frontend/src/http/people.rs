@@ -34,6 +34,10 @@ pub struct SessionView {
     csrf: String,
     /// When it ends if nothing is done, in Unix milliseconds.
     expires_ms: u64,
+    /// The server's time in Unix milliseconds.
+    now_ms: u64,
+    /// How many times as fast as time passes that clock runs: 1, but for tests and demonstrations.
+    clock_speed: u32,
 }
 
 fn view(app: &App, session: &Session) -> SessionView {
@@ -42,6 +46,8 @@ fn view(app: &App, session: &Session) -> SessionView {
         roles: app.users.roles(&session.user),
         csrf: session.csrf.clone(),
         expires_ms: session.expires_ms(),
+        now_ms: app.now_ms(),
+        clock_speed: app.clock.speed(),
     }
 }
 

@@ -25,6 +25,14 @@ impl Default for Lifetimes {
     }
 }
 
+impl Lifetimes {
+    /// As long for whoever waits, by a clock that runs `speed` times as fast.
+    pub fn by_clock_of(self, speed: u32) -> Lifetimes {
+        let times = |ms: u64| ms.saturating_mul(u64::from(speed));
+        Lifetimes { idle_ms: times(self.idle_ms), absolute_ms: times(self.absolute_ms) }
+    }
+}
+
 /// Somebody who is signed in.
 #[derive(Debug)]
 pub struct Session {
@@ -158,6 +166,14 @@ mod tests {
         assert!(!held.is_good(200) && sessions.find(&other, 200).is_some());
         sessions.end_all(&user);
         assert!(sessions.find(&other, 200).is_none());
+    }
+
+    #[test]
+    fn by_a_fast_clock_a_session_lasts_as_long_for_whoever_waits() {
+        let slow = Lifetimes { idle_ms: 10, absolute_ms: 25 };
+        assert_eq!(slow.by_clock_of(1), slow);
+        let fast = slow.by_clock_of(100);
+        assert_eq!(fast, Lifetimes { idle_ms: 1000, absolute_ms: 2500 });
     }
 
     #[test]

@@ -7,20 +7,36 @@ import { DESKTOP, PHONE } from "./browser.mjs";
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
+/** The pictures that are kept in docs/screenshots; `--all-shots` keeps every look. */
+const KEPT = new Set([
+  "sign-in-desktop-light", "sign-in-phone-dark",
+  "trade-desktop-light", "trade-desktop-dark", "trade-phone-dark",
+  "orders-desktop-light", "orders-phone-light",
+  "history-desktop-light", "history-phone-dark",
+  "audit-desktop-dark", "audit-phone-light",
+  "operations-desktop-dark", "operations-phone-light",
+  "palette-desktop-dark", "help-desktop-light", "connection-lost-desktop-light",
+]);
+
 export class Looker {
-  constructor(folder) {
+  constructor(folder, all) {
     this.folder = folder;
+    this.all = all;
     this.violations = [];
     this.looked = 0;
+    this.shot = 0;
   }
 
   /** `place` is a part of the address behind `#`, or nothing for what is shown now. */
   async look(page, name, ready, place) {
+    if (place !== undefined) await page.evaluate((to) => (location.hash = to), place);
+    await page.locator(ready).first().waitFor();
+    await dismissToasts(page);
+    await page.mouse.move(0, 0);
     for (const [size, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
       await page.setViewportSize(viewport);
       for (const colorScheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        if (place !== undefined) await page.evaluate((to) => (location.hash = to), place);
         await page.locator(ready).first().waitFor();
         await settled(page);
         await this.check(page, `${name}, ${size}, ${colorScheme}`);
@@ -44,14 +60,29 @@ export class Looker {
   }
 
   async shoot(page, name) {
-    if (!this.folder) return;
+    if (!this.folder || !(this.all || KEPT.has(name))) return;
     await mkdir(this.folder, { recursive: true });
     await page.screenshot({ path: path.join(this.folder, `${name}.png`) });
+    this.shot += 1;
   }
 }
 
-/** Nothing loads any more, and fonts and charts have been drawn. */
+/** What is told in passing stands before what is looked at. */
+export async function dismissToasts(page) {
+  await page.evaluate(() => {
+    document.querySelectorAll(".toast button").forEach((one) => one.click());
+    // A ring around what was pressed last is for whoever pressed it.
+    if (!document.querySelector("dialog, .door-card")) document.activeElement?.blur();
+  });
+  await page.waitForFunction(() => !document.querySelector(".toast"));
+}
+
+/** Nothing loads or moves any more, and charts have been drawn in the size and the colours of now. */
 async function settled(page) {
-  await page.waitForFunction(() => !document.body.innerText.includes("Loading…"));
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 150)))));
+  await page.waitForFunction(() => {
+    const charts = [...document.querySelectorAll(".chart-canvas")];
+    const moving = document.getAnimations().some((one) => one.playState === "running" && one.effect?.getComputedTiming().endTime !== Infinity);
+    return !document.body.innerText.includes("Loading…") && !moving && charts.every((one) => one.querySelector("canvas"));
+  });
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(resolve)))));
 }

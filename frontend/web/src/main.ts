@@ -7,7 +7,7 @@ import "./style/trade.css";
 import "./style/records.css";
 import { computed, effect, untracked } from "./kernel/signal";
 import { h } from "./kernel/view";
-import { frame, SCREENS } from "./parts/frame";
+import { frame, openScreens, SCREENS } from "./parts/frame";
 import { openHelp, startKeys } from "./parts/keys";
 import { openPalette } from "./parts/palette";
 import { nothing } from "./parts/pieces";
@@ -21,7 +21,7 @@ import { tradeScreen } from "./screens/trade/index";
 import { addMoney } from "./screens/trade/money_cards";
 import { forgetTicket } from "./screens/trade/ticket";
 import { startLive, stopLive, reconnectNow } from "./state/live";
-import { place, startPlace, type Screen } from "./state/place";
+import { address, place, startPlace, type Screen } from "./state/place";
 import { has, look, standing, startSession, user } from "./state/session";
 import { startTime } from "./state/time";
 
@@ -40,13 +40,19 @@ function inside(name: string): HTMLElement {
   // A draft is there again after a session that ended, but not for somebody else.
   if (lastUser !== undefined && lastUser !== name) forgetTicket();
   lastUser = name;
+  // Where an address names no screen one begins at the first that is one's own.
+  const first = openScreens()[0]?.screen;
+  if (first && first !== "trade" && location.hash.replace(/^#\/?/, "") === "") {
+    history.replaceState(null, "", address(first));
+    place.set({ screen: first });
+  }
   const screen = computed(() => place().screen);
   return frame(
     () => h("div", { class: "screen-place" }, () => {
       const at = screen();
       const known = SCREENS.find((one) => one.screen === at)!;
       document.title = `${known.name} · daytrade`;
-      if (!has(known.role)) return nothing(`${known.name} is for the role ${known.role}. Ask an operator for it.`);
+      if (!has(known.role)) return h("div", { class: "screen" }, h("h1", { class: "unseen" }, known.name), nothing(`${known.name} is for the role ${known.role}. Ask an operator for it.`));
       return untracked(VIEWS[at]);
     }),
     doors,

@@ -206,7 +206,7 @@ impl Simulator {
         let SimulatorConfig { seed, delay, faults, clock } = &self.inner.config;
         let mut chance = Chance::of_request(*seed, stock, self.next_ordinal(stock));
         let delay = delay.sample(&mut chance).saturating_sub(HALF_A_TICK);
-        let delay = self.stuck_to(stock, delay);
+        let delay = self.stuck_to(stock, clock.to_wait(delay));
         let crowd = Crowd::enter(&self.inner.at_once);
         let crowded = self.inner.quirks.corrupts_above.is_some_and(|most| crowd.size > most);
         let fault = faults.draw(&mut chance).or(crowded.then_some(Fault::BadKey));

@@ -261,5 +261,5 @@ async fn request(
     let sent = clock.now();
     let result = client.ask_once(stock, user).await;
     drop(slot);
-    Landed { sent, took: clock.now().since(sent), result }
+    Landed { sent, took: clock.to_wait(clock.now().since(sent)), result }
 }

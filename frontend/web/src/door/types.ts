@@ -7,6 +7,9 @@ export interface Session {
   roles: Role[];
   csrf: string;
   expires_ms: number;
+  now_ms: number;
+  /** How many times as fast as time passes the server's clock runs. */
+  clock_speed: number;
 }
 
 export interface Outcome {
@@ -158,6 +161,8 @@ export interface Operations {
   orders: { armed: number; stocks: number; fired: number };
   websockets: number;
   sessions: number;
+  queued: number;
+  at_workers: number;
   followers: Facts[];
   series: { t_ms: number; commands: number; rejected: number; quote_requests: number }[];
 }

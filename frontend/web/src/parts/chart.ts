@@ -53,7 +53,8 @@ export function priceChart(stock: () => string | undefined, points: () => readon
     // A few points are spread over the whole picture; many may be looked at more closely.
     if ((shown !== name && list.length > 0) || list.length < FEW) {
       shown = name;
-      made.chart.timeScale().fitContent();
+      // With room at the left, or the first time on the axis is cut in half.
+      made.chart.timeScale().setVisibleLogicalRange({ from: -0.5 - list.length * 0.03, to: list.length + 2 });
     }
   });
 

@@ -2,6 +2,7 @@
 import { effect, signal, type Signal } from "../kernel/signal";
 import { h } from "../kernel/view";
 import { COMMAND_NAMES } from "../words/command";
+import { commandTitle } from "../words/say";
 import { field } from "./pieces";
 
 export type Query = Record<string, string>;
@@ -13,10 +14,11 @@ interface Field {
   label: string;
   placeholder?: string;
   choices?: readonly string[];
+  words?: (choice: string) => string;
 }
 
 export const OWN_FILTERS: Field[] = [
-  { name: "command", label: "Command", choices: COMMAND_NAMES },
+  { name: "command", label: "Command", choices: COMMAND_NAMES, words: commandTitle },
   { name: "outcome", label: "Result", choices: OUTCOMES },
   { name: "stock", label: "Stock", placeholder: "Any" },
   { name: "text", label: "Text in a message", placeholder: "Any" },
@@ -66,7 +68,7 @@ function control(one: Field, query: Signal<Query>): HTMLElement {
   const value = () => query()[one.name] ?? "";
   if (one.choices) {
     const extra = () => (value() && !one.choices!.includes(value()) ? h("option", { value: value() }, value()) : null);
-    const select = h("select", { name: one.name }, h("option", { value: "" }, "Any"), one.choices.map((choice) => h("option", { value: choice }, choice.replaceAll("_", " ").toLowerCase())), extra, null);
+    const select = h("select", { name: one.name }, h("option", { value: "" }, "Any"), one.choices.map((choice) => h("option", { value: choice }, one.words?.(choice) ?? choice.replaceAll("_", " "))), extra, null);
     return follow(select, value);
   }
   return follow(h("input", { name: one.name, placeholder: one.placeholder ?? "", autocomplete: "off", spellcheck: "false" }), value);

@@ -4,6 +4,7 @@ import type { Role } from "../door/types";
 import { link } from "../state/live";
 import { address, place, type Screen } from "../state/place";
 import { has, signOut, user } from "../state/session";
+import { speed } from "../state/time";
 import { switchTheme, theme } from "../state/theme";
 import { explain } from "../state/act";
 import { banner } from "./banner";
@@ -58,6 +59,7 @@ export function frame(screen: () => HTMLElement, doors: { palette: () => void; h
       logo(),
       tabs("tabs", "Screens"),
       h("span", { class: "spring" }),
+      () => (speed() > 1 ? h("span", { class: "fast", title: "The clock of this server runs faster than time passes: 60 seconds are over sooner" }, h("span", { class: "unseen" }, "The server's clock runs "), `${speed()}×`, h("span", { class: "unseen" }, " as fast as time passes")) : null),
       h("span", { class: () => `link at-${link()}` }, h("i", { "aria-hidden": "true" }), () => LINKS[link()]),
       h("button", { type: "button", class: "palette-button", onclick: doors.palette }, icon("search", 15), h("span", null, "Command"), key("Ctrl K")),
       themeButton(),

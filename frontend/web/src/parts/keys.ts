@@ -4,6 +4,7 @@ import { account } from "../state/account";
 import { go, place } from "../state/place";
 import { choose, listed } from "../screens/trade/chosen";
 import { kept } from "../state/kept";
+import { has } from "../state/session";
 import { settle, waitingOf } from "../screens/trade/pending";
 import { focusTicket } from "../screens/trade/ticket";
 import { dialogIsOpen, openDialog } from "./dialog";
@@ -47,6 +48,11 @@ function single(pressed: string, doors: { help: () => void }, begin: () => void)
       return doors.help;
     case "g":
       return begin;
+    case "/":
+      return () => document.querySelector<HTMLInputElement>("#watch-stock, .filters input")?.focus();
+  }
+  if (!has("trader")) return undefined;
+  switch (pressed) {
     case "b":
       return () => toTicket("buy");
     case "s":
@@ -59,8 +65,6 @@ function single(pressed: string, doors: { help: () => void }, begin: () => void)
       return onTrade ? () => step(1) : undefined;
     case "k":
       return onTrade ? () => step(-1) : undefined;
-    case "/":
-      return () => document.querySelector<HTMLInputElement>("#watch-stock, .filters input")?.focus();
     default:
       return undefined;
   }
@@ -87,8 +91,8 @@ function isTyping(target: EventTarget | null): boolean {
 
 export function openHelp(): void {
   const groups: [string, [string[], string][]][] = [
-    ["Anywhere", [[["Ctrl", "K"], "Command palette: screens, stocks, lines such as BUY,ABC,100"], [["?"], "This sheet"], [["/"], "To the search of the screen"], ...SCREENS.filter((one) => openScreens().includes(one)).map((one): [string[], string] => [["g", one.key], one.name])]],
-    ["Trading", [[["b"], "Ticket, to buy"], [["s"], "Ticket, to sell"], [["c"], "Commit what is newest"], [["x"], "Cancel what is newest"], [["j"], "Next stock"], [["k"], "Stock before"]]],
+    ["Anywhere", [[["Ctrl", "K"], has("trader") ? "Command palette: screens, stocks, lines such as BUY,ABC,100" : "Command palette"], [["?"], "This sheet"], [["/"], "To the search of the screen"], ...SCREENS.filter((one) => openScreens().includes(one)).map((one): [string[], string] => [["g", one.key], one.name])]],
+    ...(!has("trader") ? [] : [["Trading", [[["b"], "Ticket, to buy"], [["s"], "Ticket, to sell"], [["c"], "Commit what is newest"], [["x"], "Cancel what is newest"], [["j"], "Next stock"], [["k"], "Stock before"]]]] as [string, [string[], string][]][]),
   ];
   openDialog("sheet", "Keyboard shortcuts", (close) => [
     h("header", null, h("h2", null, "Keyboard shortcuts"), h("button", { type: "button", class: "button small", autofocus: true, onclick: close }, "Close")),

@@ -4,7 +4,7 @@ import { h } from "../kernel/view";
 import { act, explain } from "../state/act";
 import { quotes } from "../state/market";
 import { go } from "../state/place";
-import { signOut } from "../state/session";
+import { has, signOut } from "../state/session";
 import { switchTheme } from "../state/theme";
 import { COMMAND_NAMES, form, readLine } from "../words/command";
 import { openDialog } from "./dialog";
@@ -24,7 +24,7 @@ const MOST = 9;
 function things(help: () => void, addMoney: () => void): Entry[] {
   return [
     ...openScreens().map((one) => ({ name: one.name, note: "screen", run: () => go(one.screen) })),
-    { name: "Add money", note: "opens a form", run: addMoney },
+    ...(has("trader") ? [{ name: "Add money", note: "opens a form", run: addMoney }] : []),
     { name: "Dark or light", note: "theme", run: switchTheme },
     { name: "Keyboard shortcuts", note: "help", run: help },
     { name: "Sign out", note: "session", run: () => void signOut().catch(explain) },
@@ -34,13 +34,13 @@ function things(help: () => void, addMoney: () => void): Entry[] {
 /** What fits what was typed: a whole command line before all else. */
 function matches(typed: string, all: Entry[]): Entry[] {
   const text = typed.trim();
-  const line = readLine(text);
+  const line = has("trader") ? readLine(text) : undefined;
   if (line?.kind === "command") return [{ name: line.line, note: line.says, run: () => void act({ line: line.line }) }];
   if (line?.kind === "wrong" && text.includes(",")) return [{ name: line.form, note: line.why, fill: text }];
   const words = text.toLowerCase();
   const fits = all.filter((one) => one.name.toLowerCase().includes(words));
   const stocks = words === "" ? [] : [...quotes.peek().keys()].filter((one) => one.toLowerCase().startsWith(words)).map((one) => ({ name: one, note: "chart", run: () => go("trade", one) }));
-  const commands = words === "" ? [] : COMMAND_NAMES.filter((one) => one.startsWith(text.toUpperCase().replaceAll(" ", "_"))).map((one): Entry => {
+  const commands = words === "" || !has("trader") ? [] : COMMAND_NAMES.filter((one) => one.startsWith(text.toUpperCase().replaceAll(" ", "_"))).map((one): Entry => {
     const shape = form(one);
     return shape === one ? { name: one, note: "command", run: () => void act({ line: one }) } : { name: shape, note: "command, to be filled in", fill: `${one},` };
   });
@@ -73,8 +73,8 @@ export function openPalette(help: () => void, addMoney: () => void): void {
       "aria-expanded": "true",
       "aria-controls": "palette-list",
       "aria-activedescendant": () => (list().length > 0 ? `palette-${at()}` : null),
-      "aria-label": "A screen, a stock or a command line",
-      placeholder: "A screen, a stock, or a line such as BUY,ABC,100",
+      "aria-label": has("trader") ? "A screen, a stock or a command line" : "A screen",
+      placeholder: has("trader") ? "A screen, a stock, or a line such as BUY,ABC,100" : "A screen",
       autocomplete: "off",
       spellcheck: "false",
       autofocus: true,
@@ -95,7 +95,7 @@ export function openPalette(help: () => void, addMoney: () => void): void {
           h("li", { id: `palette-${index}`, role: "option", "aria-selected": () => String(at() === index), onclick: () => run(entry), onmousemove: () => at.set(index) }, h("span", { class: entry.name.includes(",") ? "line" : "" }, entry.name), h("small", null, entry.note)),
         ),
       ),
-      h("p", { class: "foot", role: "status" }, () => (list().length === 0 ? "Nothing fits. A command line is a name, a stock and an amount with commas between." : [key("↑"), key("↓"), " to choose, ", key("Enter"), " to go, ", key("Esc"), " to close"])),
+      h("p", { class: "foot", role: "status" }, () => (list().length === 0 ? `Nothing fits.${has("trader") ? " A command line is a name, a stock and an amount with commas between." : ""}` : [key("↑"), key("↓"), " to choose, ", key("Enter"), " to go, ", key("Esc"), " to close"])),
     ];
   });
 }

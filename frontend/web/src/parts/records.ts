@@ -96,9 +96,9 @@ function recordRow(record: LogRecord, options: { users: boolean; open: (transact
     options.users ? h("td", null, record.user ?? "–") : null,
     h("th", { scope: "row" }, title(record)),
     h("td", null, record.stock ?? record.file ?? ""),
-    h("td", { class: "number" }, record.amount ?? ""),
+    h("td", { class: "number" }, record.amount ? dollars(sum(record.amount)) : ""),
     h("td", { title: record.message ?? null }, pill(of.text, of.kind)),
-    h("td", { class: "number" }, record.price ?? ""),
+    h("td", { class: "number" }, record.price ? dollars(sum(record.price)) : ""),
     h("td", { class: "number" }, record.shares === undefined ? "" : count(record.shares)),
     h("td", { class: `number ${(record.cash_change ?? "").startsWith("-") ? "loss" : record.cash_change ? "gain" : ""}` }, record.cash_change ? signed(sum(record.cash_change)) : ""),
   );

@@ -12,6 +12,7 @@ import { go, place } from "../state/place";
 import { second } from "../state/time";
 import { moment, timeOfDay } from "../words/clock";
 import { count } from "../words/money";
+import { commandTitle } from "../words/say";
 import { downloads } from "./history";
 
 /** As many columns as a finger can tell apart. */
@@ -147,7 +148,7 @@ function facets(of: Counts, narrow: (more: Query) => void): HTMLElement {
     "div",
     null,
     h("dl", { class: "figures small" }, figure("Entries", count(of.entries)), figure("Accepted", count(of.accepted)), figure("Rejected", count(of.rejected)), figure("Users", count(of.users))),
-    group("Commands", "command", commands),
+    group("Commands", "command", commands, commandTitle),
     group("Refusals", "outcome", Object.entries(of.rejects), (name) => name.replaceAll("_", " ")),
     group("Users", "user", of.top_users.map((one) => [one.user, one.commands] as const)),
     group("By themselves", "outcome", [["expired", of.expired], ["filled", of.filled]]),

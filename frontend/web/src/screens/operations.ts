@@ -12,6 +12,8 @@ import { age } from "../words/clock";
 import { count } from "../words/money";
 
 const MOST_POINTS = 300;
+/** Fewer have the picture of a minute for themselves; from there on it is as wide as what is known. */
+const SHORT_POINTS = 60;
 /** Without a stream it is asked for so often. */
 const ASK_EVERY_S = 5;
 
@@ -40,6 +42,10 @@ export function operationsScreen(): HTMLElement {
     news.forEach((one) => byTime.set(one.t_ms, one));
     series.set([...byTime.values()].sort((a, b) => a.t_ms - b.t_ms).slice(-MOST_POINTS));
   });
+  const span = () => {
+    const seconds = series().length;
+    return seconds >= MOST_POINTS ? "The last five minutes" : seconds > SHORT_POINTS ? "Since it started" : "The last minute";
+  };
   const now = (show: (told: Operations) => string) => () => (operations() ? show(operations()!) : "–");
   const micros = (value: number) => (value >= 10_000 ? `${(value / 1_000).toFixed(0)} ms` : value >= 1_000 ? `${(value / 1_000).toFixed(1)} ms` : `${count(value)} µs`);
   const spared = (told: Operations) => {
@@ -59,12 +65,14 @@ export function operationsScreen(): HTMLElement {
         "dl",
         { class: "figures wide" },
         figure("Commands", now((told) => `${count(told.commands_per_s)}/s`), now((told) => `${count(told.rejected_per_s)}/s refused`), "main"),
-        figure("Latency", now((told) => micros(told.latency_us.p50)), now((told) => `99 of 100 within ${micros(told.latency_us.p99)}`), "main"),
+        figure("Latency", now((told) => (told.latency_us.p50 ? micros(told.latency_us.p50) : "–")), now((told) => (told.latency_us.p99 ? `99 of 100 within ${micros(told.latency_us.p99)}` : "no command yet")), "main"),
+        figure("Queued", now((told) => count(told.queued)), "before the workers"),
+        figure("At workers", now((told) => count(told.at_workers)), "being carried out"),
         figure("Log", now((told) => count(told.entries)), "entries, all durable"),
         figure("Up for", now((told) => age(told.now_ms - told.started_ms)), now((told) => `${count(told.sessions)} signed in`)),
       ),
     ),
-    card("rate", "The last five minutes", () =>
+    card("rate", span, () =>
       series().length < 2
         ? h("p", { class: "quiet" }, "Listening…")
         : [
@@ -74,7 +82,7 @@ export function operationsScreen(): HTMLElement {
                 { kind: "rejected", values: series().map((one) => one.rejected) },
                 { kind: "requests", values: series().map((one) => one.quote_requests) },
               ],
-              MOST_POINTS,
+              Math.max(series().length, SHORT_POINTS),
               `Commands a second over ${series().length} seconds, now ${series().at(-1)?.commands ?? 0}`,
             ),
             legend([["accepted", "commands a second"], ["rejected", "refused"], ["requests", "quotes asked for"]]),
@@ -94,7 +102,7 @@ export function operationsScreen(): HTMLElement {
       h(
         "dl",
         { class: "figures" },
-        figure("Armed", now((told) => count(told.orders.armed)), now((told) => `in ${count(told.orders.stocks)} stocks`)),
+        figure("Armed", now((told) => count(told.orders.armed)), now((told) => `in ${count(told.orders.stocks)} ${told.orders.stocks === 1 ? "stock" : "stocks"}`)),
         figure("Fired", now((told) => count(told.orders.fired))),
         figure("Websockets", now((told) => count(told.websockets))),
         figure("Sessions", now((told) => count(told.sessions))),

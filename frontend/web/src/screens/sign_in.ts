@@ -21,7 +21,7 @@ export function signInScreen(): HTMLElement {
   const busy = signal(false);
 
   const name = h("input", { name: "username", autocomplete: "username", required: true, maxlength: 64, autocapitalize: "none", spellcheck: "false", pattern: "[A-Za-z0-9_.@\\-]{1,64}", title: "1 to 64 letters, digits or _ . @ -" });
-  const word = h("input", { name: "password", type: "password", required: true, autocomplete: () => (mode() === "in" ? "current-password" : "new-password"), minlength: () => (mode() === "in" ? 1 : 8) });
+  const word = h("input", { name: "password", type: "password", required: true, autocomplete: () => (mode() === "in" ? "current-password" : "new-password"), minlength: () => (mode() === "in" ? 1 : 10) });
 
   const submit = async (event: Event) => {
     event.preventDefault();

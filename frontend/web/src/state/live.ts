@@ -5,7 +5,7 @@ import type { Account, Happening, Operations, Quote } from "../door/types";
 import { happening } from "../words/say";
 import { forgetAccount, hearAccount, loadAccount } from "./account";
 import { forgetMarket, hearQuotes, loadQuotes, loadWatched } from "./market";
-import { look } from "./session";
+import { has, look } from "./session";
 import { clock } from "./time";
 import { toast } from "./toasts";
 
@@ -21,7 +21,8 @@ export const logGrew = signal(0);
 let stream: Stream | undefined;
 
 export function startLive(user: string): void {
-  loadWatched(user);
+  const trades = has("trader");
+  if (trades) loadWatched(user);
   const secure = location.protocol === "https:";
   stream = new Stream(`${secure ? "wss" : "ws"}://${location.host}/api/v1/stream`, {
     open: (url) => new WebSocket(url) as never,
@@ -30,7 +31,7 @@ export function startLive(user: string): void {
       link.set(now);
       retryAt.set(due);
       if (now === "open" || now === "waiting") tried.set(true);
-      if (now !== "open") return;
+      if (now !== "open" || !trades) return;
       // What changed while nobody listened and no channel tells again.
       loadQuotes().catch(() => {});
     },
@@ -38,9 +39,10 @@ export function startLive(user: string): void {
     now: () => performance.now(),
     random: Math.random,
   });
-  stream.subscribe("account", "orders", "market");
+  // Who looks after the log or the system has no account, and needs no prices.
+  if (trades) stream.subscribe("account", "orders", "market");
   stream.start();
-  void loadAccount();
+  if (trades) void loadAccount();
 }
 
 export function stopLive(): void {

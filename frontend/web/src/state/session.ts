@@ -2,6 +2,7 @@
 import { batch, signal } from "../kernel/signal";
 import { ask, get, onSignedOut, Problem, useToken } from "../door/api";
 import type { Role, Session } from "../door/types";
+import { beginTime } from "./time";
 
 export type Standing =
   | { at: "looking" }
@@ -67,6 +68,7 @@ export async function signOut(everywhere = false): Promise<void> {
 
 function enter(session: Session): void {
   useToken(session.csrf);
+  beginTime(session.now_ms, session.clock_speed);
   const now = standing.peek();
   // The same person, looked up again: nothing on the screen has to be built anew.
   if (now.at === "inside" && now.session.user === session.user && now.session.roles.join() === session.roles.join()) return;

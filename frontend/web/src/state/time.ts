@@ -3,20 +3,39 @@ import { signal } from "../kernel/signal";
 import { ServerClock } from "../words/clock";
 
 export const clock = new ServerClock();
+/** How many times as fast as time passes the server's clock runs: 1, but for demonstrations. */
+export const speed = signal(1);
 
-/** Four times a second, for countdowns. */
+/** For countdowns: four times a second, and more often where seconds are shorter. */
 export const beat = signal(0);
 /** Once a second, for ages. */
 export const second = signal(0);
 
-let timer: ReturnType<typeof setInterval> | undefined;
+const BEAT_MS = 250;
+const SHORT_BEAT_MS = 50;
+
+/** What a server says of its clock when it says who one is. */
+export function beginTime(nowMs: number, times: number): void {
+  clock.begin(nowMs, times);
+  speed.set(times);
+}
+
+let started = false;
 
 export function startTime(): void {
-  timer ??= setInterval(() => {
+  if (started) return;
+  started = true;
+  let sinceSecond = 0;
+  const tick = () => {
+    const passed = clock.speed > 1 ? SHORT_BEAT_MS : BEAT_MS;
+    setTimeout(tick, passed);
     // A screen that nobody sees counts nothing; deadlines do not depend on it.
     if (document.hidden) return;
-    const next = beat.peek() + 1;
-    beat.set(next);
-    if (next % 4 === 0) second.update((value) => value + 1);
-  }, 250);
+    beat.update((value) => value + 1);
+    sinceSecond += passed;
+    if (sinceSecond < 1_000) return;
+    sinceSecond = 0;
+    second.update((value) => value + 1);
+  };
+  setTimeout(tick, BEAT_MS);
 }

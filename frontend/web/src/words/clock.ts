@@ -8,10 +8,26 @@ export type Steady = () => number;
 
 export class ServerClock {
   private offset: number | undefined;
+  private times = 1;
   private readonly steady: Steady;
 
   constructor(steady: Steady = () => performance.now()) {
     this.steady = steady;
+  }
+
+  /** Starts anew with a server: what time it is there, and how many times as fast it passes. */
+  begin(nowMs: number, times = 1): void {
+    this.times = times;
+    this.offset = nowMs - this.passed();
+  }
+
+  /** How many times as fast as time passes the server's clock runs. */
+  get speed(): number {
+    return this.times;
+  }
+
+  private passed(): number {
+    return this.steady() * this.times;
   }
 
   /**
@@ -20,15 +36,15 @@ export class ServerClock {
    * clock was set or this machine slept, and is believed.
    */
   hear(nowMs: number): void {
-    const offset = nowMs - this.steady();
-    if (this.offset === undefined || offset > this.offset || this.offset - offset > 2_000) {
+    const offset = nowMs - this.passed();
+    if (this.offset === undefined || offset > this.offset || this.offset - offset > 2_000 * this.times) {
       this.offset = offset;
     }
   }
 
   /** The server's Unix milliseconds. Before it was heard: the clock of this machine. */
   now(): number {
-    return this.offset === undefined ? Date.now() : this.offset + this.steady();
+    return this.offset === undefined ? Date.now() : this.offset + this.passed();
   }
 
   /** Milliseconds until a time of the server's, never less than 0. */

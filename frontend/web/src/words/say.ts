@@ -106,8 +106,10 @@ const WORDS: Record<string, string> = {
 /** The name of what a record tells of. */
 export function title(record: LogRecord): string {
   if (!record.command) return record.outcome.startsWith("quote") ? "Quote" : record.outcome;
-  return WORDS[record.command] ?? record.command;
+  return commandTitle(record.command);
 }
+
+export const commandTitle = (name: string) => WORDS[name] ?? name;
 
 /** What came of it, in a word or two, and its colour. */
 export function result(record: LogRecord): { text: string; kind: "good" | "bad" | "info" | "plain" } {

@@ -60,6 +60,21 @@ describe("the server's clock", () => {
     clock.hear(1_000_400);
     expect(clock.now()).toBe(1_001_000);
   });
+  it("follows a clock that runs fast, and starts anew with another server", () => {
+    let steady = 1_000;
+    const clock = new ServerClock(() => steady);
+    clock.begin(5_000_000, 60);
+    steady += 500;
+    expect(clock.now()).toBe(5_030_000);
+    expect(clock.until(5_060_000)).toBe(30_000);
+    // A message that took 20 ms is more than a second late there: no clock that was set back.
+    clock.hear(5_028_800);
+    expect(clock.now()).toBe(5_030_000);
+    clock.begin(5_010_000);
+    expect(clock.now()).toBe(5_010_000);
+    steady += 500;
+    expect(clock.now()).toBe(5_010_500);
+  });
   it("believes a server whose clock was set back", () => {
     let steady = 0;
     const clock = new ServerClock(() => steady);
