@@ -39,7 +39,8 @@ export async function comeAndLook(world) {
     await page.getByText("Add money first, then buy.").waitFor();
     await looker.look(other, "trade-empty", ".holdings .nothing", "/trade");
     await looker.look(other, "orders-empty", ".standing .nothing", "/orders");
-    await looker.look(other, "history-empty", ".trail .nothing", "/history");
+    await looker.look(other, "history-new", ".trail tbody tr", "/history");
+    await other.locator(".trail tbody tr").getByText("Account opened").first().waitFor();
   });
 }
 

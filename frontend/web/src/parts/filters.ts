@@ -18,7 +18,7 @@ interface Field {
 }
 
 export const OWN_FILTERS: Field[] = [
-  { name: "command", label: "Command", choices: COMMAND_NAMES, words: commandTitle },
+  { name: "command", label: "Command", choices: [...COMMAND_NAMES, "REGISTER"], words: commandTitle },
   { name: "outcome", label: "Result", choices: OUTCOMES },
   { name: "stock", label: "Stock", placeholder: "Any" },
   { name: "text", label: "Text in a message", placeholder: "Any" },

@@ -15,7 +15,7 @@ const ADVICE: Record<string, string> = {
   no_buy_order: "The order has fired or was cancelled.",
   no_sell_order: "The order has fired or was cancelled.",
   quote_unavailable: "The quote server does not answer. Try again in a moment.",
-  unknown_account: "Add money first: that opens your account.",
+  unknown_account: "Sign in as a trader, or add money: that opens an account.",
   rate_limited: "Too many at once. Wait a moment.",
   busy: "The system is full. Try again in a moment.",
 };
@@ -101,6 +101,7 @@ const WORDS: Record<string, string> = {
   CANCEL_SET_SELL: "Cancel sell order",
   DISPLAY_SUMMARY: "Summary",
   DUMPLOG: "Audit export",
+  REGISTER: "Account opened",
 };
 
 /** The name of what a record tells of. */
