@@ -4,14 +4,17 @@
 //! * [`commands`]: commands and what comes of them.
 //! * [`looks`]: accounts, prices, history, the audit trail.
 //! * [`machine`]: what programs that watch the server ask.
+//! * [`oidc`]: signing in with a provider.
 //! * [`pages`]: the client.
 
 pub mod commands;
 pub mod looks;
 pub mod machine;
+pub mod oidc;
 pub mod pages;
 pub mod people;
 
+use crate::app::App;
 use crate::{Fault, live::stream};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -46,6 +49,9 @@ routes! {
     get "/api/v1/session" => people::session;
     delete "/api/v1/session" => people::sign_out;
     delete "/api/v1/sessions" => people::sign_out_everywhere;
+    get "/api/v1/sign-in" => oidc::ways_in;
+    get "/api/v1/oidc/start" => oidc::start;
+    get "/api/v1/oidc/callback" => oidc::callback;
     post "/api/v1/commands" => commands::command;
     get "/api/v1/account" => looks::account;
     get "/api/v1/quotes" => looks::quotes;
@@ -88,12 +94,17 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// For a year browsers ask by TLS only.
+const TLS_ONLY: &str = "max-age=31536000";
+
 /// Gives every answer its headers, and every refusal, whoever made it, the documented form.
 pub(crate) async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_api = request.path().starts_with("/api/");
+    let by_tls =
+        request.app_data::<web::Data<App>>().is_some_and(|app| app.came_by_tls(request.request()));
     let response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
     let told = response.headers().get(header::CONTENT_TYPE);
@@ -109,6 +120,9 @@ pub(crate) async fn finish(
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if by_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
     }
     if is_api {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
