@@ -29,8 +29,17 @@ lint: ## Run clippy, warnings denied
 services: ## Install the servers that tests start, where they are absent (none is left running)
 	scripts/services install redis postgres elasticsearch
 
+.PHONY: provider
+provider: ## Install the OpenID Connect provider that tests sign in with (where npm is)
+	@if command -v npm >/dev/null; then \
+	  cd frontend/tests/oidc && { [[ node_modules/.package-lock.json -nt package-lock.json ]] || \
+	    npm ci --no-audit --no-fund --silent; }; \
+	else \
+	  echo "npm is not installed: sign-in with a provider is not tested"; \
+	fi
+
 .PHONY: tests
-tests: services ## Run all tests
+tests: services provider ## Run all tests
 	cargo test --workspace --locked
 
 .PHONY: campaign-postgres

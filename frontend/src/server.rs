@@ -185,6 +185,11 @@ impl Frontend {
         format!("{scheme}://{}", self.address)
     }
 
+    /// The provider that vouches for users, by the address that names it.
+    pub fn issuer(&self) -> Option<&str> {
+        self.app.oidc.as_ref().map(Oidc::issuer)
+    }
+
     /// The way in, for commands from this process.
     pub fn door(&self) -> Door {
         self.app.door.clone()

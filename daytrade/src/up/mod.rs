@@ -1,6 +1,7 @@
 //! `daytrade up`: the whole system in one process, with its trading screen.
 
 mod demo;
+mod oidc;
 mod trail;
 mod users;
 
@@ -27,6 +28,7 @@ use frontend::people::{AccessLog, UserStore};
 use frontend::tls::Certificate;
 use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
 use indicatif::HumanCount;
+use oidc::OidcOptions;
 use quote_manager::simulator::DelayModel;
 use quote_manager::source::{ClientOptions, StrategyKind};
 use serde_json::json;
@@ -121,6 +123,9 @@ pub struct UpOptions {
     origin: Vec<String>,
 
     #[command(flatten)]
+    oidc: OidcOptions,
+
+    #[command(flatten)]
     key: KeyArgs,
 
     /// The name of this server in XML exports
@@ -152,6 +157,7 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
     let doors = Config {
         origins: options.origin.clone(),
         tls,
+        oidc: options.oidc.settings().map_err(Failure::Usage)?,
         trusted_proxies: options.trusted_proxy.clone(),
         ..Config::default()
     };
@@ -285,7 +291,7 @@ fn tell(
     demo: Option<&Demo>,
 ) {
     let address = frontend.url();
-    say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(address).cyan().bold()));
+    say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(&address).cyan().bold()));
     let line = |name: &str, text: &dyn std::fmt::Display| {
         say(format_args!("  {}  {text}", style(format!("{name:8}")).dim()));
     };
@@ -311,6 +317,10 @@ fn tell(
     }
     if !frontend::has_client() {
         line("screen", &"not in this binary: it was built without Node.js (the address says more)");
+    }
+    if let Some(issuer) = frontend.issuer() {
+        let back = options.origin.first().unwrap_or(&address);
+        line("provider", &format_args!("{issuer}, comes back to {back}/api/v1/oidc/callback"));
     }
     match (options.tls_cert.is_some(), options.trusted_proxy.is_empty()) {
         (true, _) => line("cookies", &"for TLS only"),

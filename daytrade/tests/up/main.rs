@@ -3,7 +3,9 @@
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 
 mod endings;
+mod oidc;
 mod privacy;
+mod provider;
 mod safety;
 mod server;
 mod stream;

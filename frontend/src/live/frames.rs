@@ -125,8 +125,9 @@ pub(crate) async fn guarded(
     payload: Payload,
     longest: usize,
 ) -> Result<Payload, actix_web::Error> {
-    let guarded = Guarded { heads: Heads::new(longest), payload };
-    let mut guarded = actix_web::dev::Payload::Stream { payload: Box::pin(guarded) };
+    let guarded: Pin<Box<dyn Stream<Item = _>>> =
+        Box::pin(Guarded { heads: Heads::new(longest), payload });
+    let mut guarded = actix_web::dev::Payload::Stream { payload: guarded };
     Payload::from_request(request, &mut guarded).await
 }
 
