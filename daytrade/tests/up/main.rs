@@ -9,4 +9,5 @@ mod provider;
 mod safety;
 mod server;
 mod stream;
+mod tls;
 mod trading;

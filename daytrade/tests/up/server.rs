@@ -28,8 +28,11 @@ impl Server {
     /// Starts it with its data in `folder`.
     pub fn start(folder: &Path, more: &[&str]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daytrade"));
-        command.args(["up", "--listen", "127.0.0.1:0", "--quotes", "fixed:10.00", "--data"]);
+        command.args(["up", "--quotes", "fixed:10.00", "--data"]);
         command.arg(folder).args(more).stdin(Stdio::null());
+        if !more.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         // Nobody's key but the test's own.
         command.env("XDG_DATA_HOME", folder.join("share"));
         let mut child =
@@ -46,7 +49,7 @@ impl Server {
                 }
             }
         }
-        let address = said.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
+        let address = said.split("://").nth(1).unwrap().split_whitespace().next().unwrap();
         Server { child, address: address.to_string(), said }
     }
 
