@@ -251,8 +251,8 @@ async fn serve(
     let stopped = system.stop().await?;
     keys::vouch(key.as_ref(), log, &stopped.log, clock.unix_ms(clock.now()));
     during("compressing segments", || drop(keeper));
-    drop(access);
-    // The thread that writes the record has nothing left to do.
+    // A connection whose client did not go may still hold the record.
+    access.close();
     let _ = recording.join();
     (kept.first_transaction..=last_transaction).for_each(|number| kept.played.insert(number));
     let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
