@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 
+mod conformance;
 mod endings;
+mod fuzz;
 mod oidc;
 mod privacy;
 mod provider;
+mod raw;
 mod safety;
 mod server;
 mod stream;

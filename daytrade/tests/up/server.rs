@@ -144,7 +144,7 @@ impl Answer {
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
-    address: String,
+    pub address: String,
     pub cookie: Option<String>,
     pub csrf: Option<String>,
     pub origin: Option<String>,
