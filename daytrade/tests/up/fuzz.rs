@@ -203,7 +203,7 @@ fn requests_of_noise_are_refused_in_the_documented_form() {
     let bodies = [
         r#"{"request_id":"0b8f9c5e-1111-4222-8333-444455556666","line":"QUOTE,ABC"}"#,
         r#"{"request_id":"0b8f9c5e-1111-4222-8333-444455556666","name":"QUOTE","stock":"ABC"}"#,
-        r#"{"user":"bob","password":"a good long password"}"#,
+        r#"{"user":"bob","password":"short"}"#,
         r#"{"user":7,"password":null}"#,
         r#"[]"#,
         "",

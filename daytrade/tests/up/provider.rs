@@ -189,6 +189,7 @@ impl Stop {
             kind: "application/problem+json".to_string(),
             cookie: None,
             retry_after: None,
+            tls_only: None,
             text: self.text.clone(),
         };
         answer.refuses(status, code);

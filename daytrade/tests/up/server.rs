@@ -95,6 +95,8 @@ pub struct Answer {
     pub kind: String,
     pub cookie: Option<String>,
     pub retry_after: Option<String>,
+    /// The header that keeps browsers to TLS.
+    pub tls_only: Option<String>,
     pub text: String,
 }
 
@@ -107,10 +109,19 @@ impl Answer {
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
         let kind = header("content-type").unwrap_or_default();
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(name).as_deref(), Some(value), "{name}");
+        }
         let (cookie, retry_after) = (header("set-cookie"), header("retry-after"));
+        let tls_only = header("strict-transport-security");
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().unwrap();
-        Answer { status, kind, cookie, retry_after, text }
+        Answer { status, kind, cookie, retry_after, tls_only, text }
     }
 
     pub fn json(&self) -> Value {
@@ -148,6 +159,8 @@ pub struct Client {
     pub cookie: Option<String>,
     pub csrf: Option<String>,
     pub origin: Option<String>,
+    /// Other headers.
+    pub more: Vec<(&'static str, String)>,
 }
 
 /// A name that no request had before.
@@ -164,7 +177,7 @@ impl Client {
             .build()
             .into();
         let address = server.address.clone();
-        Client { agent, address, cookie: None, csrf: None, origin: None }
+        Client { agent, address, cookie: None, csrf: None, origin: None, more: Vec::new() }
     }
 
     /// Signs up, and in.
@@ -197,6 +210,9 @@ impl Client {
             if let Some(value) = value {
                 request = request.header(name, value);
             }
+        }
+        for (name, value) in &self.more {
+            request = request.header(*name, value);
         }
         let response = match body {
             Some(body) => self.agent.run(request.body(body).unwrap()),

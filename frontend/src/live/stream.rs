@@ -185,6 +185,10 @@ impl Connection {
         self.session.is_good(self.app.now_ms())
     }
 
+    fn is_operator(&self) -> bool {
+        self.app.users.roles(&self.user).contains(&Role::Operator)
+    }
+
     /// Sends; a client that takes nothing for as long as it may be silent is gone.
     async fn send(&mut self, text: impl Into<ByteString>) -> Result<(), End> {
         if !self.is_signed_in() {
@@ -288,9 +292,7 @@ impl Connection {
             "account" => Topic::Account(self.user.clone()),
             "orders" => Topic::Orders(self.user.clone()),
             "market" => Topic::Market,
-            "status" if self.app.users.roles(&self.user).contains(&Role::Operator) => {
-                Topic::Operations
-            }
+            "status" if self.is_operator() => Topic::Operations,
             "status" => Topic::Status,
             name => {
                 let stock = name.strip_prefix("quotes:").map(str::as_bytes);
@@ -379,6 +381,12 @@ impl Connection {
                 return Ok(());
             }
             self.account_seq = frame.seq;
+        }
+        if frame.topic == Topic::Operations && !self.is_operator() {
+            // The role was taken away since.
+            self.topics.retain(|topic| *topic != Topic::Operations);
+            self.ignore(&Topic::Operations).await;
+            return self.fault(&Fault::Forbidden(Role::Operator.as_str())).await;
         }
         self.send(frame.text).await
     }
