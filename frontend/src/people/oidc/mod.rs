@@ -1,7 +1,7 @@
 //! Sign-in with a provider: OpenID Connect, by authorisation code with PKCE.
 //!
-//! * [`provider`]: what is asked of the provider.
-//! * [`token`]: whether its word can be trusted.
+//! * `provider`: what is asked of the provider.
+//! * `token`: whether its word can be trusted.
 //! * [`names`]: what somebody is called here.
 //!
 //! A sign-in is begun in one browser and ended in the same: its state is good once and for ten
