@@ -35,8 +35,17 @@ client: ## Install what builds and drives the screen (Node.js, Chromium), where 
 	@command -v npm >/dev/null || touch frontend/build.rs
 	scripts/services install node chromium
 
+.PHONY: provider
+provider: ## Install the OpenID Connect provider that tests sign in with (where npm is)
+	@if command -v npm >/dev/null; then \
+	  cd frontend/tests/oidc && { [[ node_modules/.package-lock.json -nt package-lock.json ]] || \
+	    npm ci --no-audit --no-fund --silent; }; \
+	else \
+	  echo "npm is not installed: sign-in with a provider is not tested"; \
+	fi
+
 .PHONY: tests
-tests: services client ## Run all tests, the journey of a browser included
+tests: services client provider ## Run all tests, the journey of a browser included
 	cargo test --workspace --locked
 
 .PHONY: journey

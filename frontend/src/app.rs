@@ -6,8 +6,10 @@ use crate::live::market::Market;
 use crate::live::vitals::{Operations, Vitals};
 use crate::outcomes::Outcomes;
 use crate::people::{
-    AccessEvent, AccessLog, Limit, Limits, Passwords, Role, Roles, Session, Sessions, UserStore,
+    AccessEvent, AccessLog, Limit, Limits, Oidc, OidcSettings, Passwords, Role, Roles, Session,
+    Sessions, UserStore,
 };
+use crate::tls::Certificate;
 use crate::trail::TrailPool;
 use crate::{Fault, random};
 use actix_web::dev::Payload;
@@ -51,8 +53,10 @@ pub struct Config {
     /// Sites whose pages may ask, as browsers name them (`http://127.0.0.1:8080`), beside those of
     /// the address itself.
     pub origins: Vec<String>,
-    /// Whether browsers reach it by TLS (a proxy in front): cookies are then for TLS only.
-    pub behind_tls: bool,
+    /// The certificate, where the server ends TLS itself.
+    pub tls: Option<Arc<Certificate>>,
+    /// A provider that vouches for users, beside passwords.
+    pub oidc: Option<OidcSettings>,
     /// Proxies whose word on where a request comes from is taken.
     pub trusted_proxies: Vec<IpAddr>,
     /// How often one may ask.
@@ -61,6 +65,14 @@ pub struct Config {
     pub heartbeat: Heartbeat,
     /// Threads that serve.
     pub threads: usize,
+}
+
+impl Config {
+    /// Whether browsers reach the server by TLS, its own or that of a proxy in front: cookies are
+    /// then for TLS only.
+    pub fn by_tls(&self) -> bool {
+        self.tls.is_some() || !self.trusted_proxies.is_empty()
+    }
 }
 
 /// The beat of a websocket.
@@ -82,7 +94,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             origins: Vec::new(),
-            behind_tls: false,
+            tls: None,
+            oidc: None,
             trusted_proxies: Vec::new(),
             limits: RateLimits::default(),
             heartbeat: Heartbeat::default(),
@@ -101,6 +114,7 @@ pub(crate) struct App {
     pub(crate) users: Arc<UserStore>,
     pub(crate) sessions: Sessions,
     pub(crate) passwords: Passwords,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) access: AccessLog,
     pub(crate) outcomes: Outcomes,
     pub(crate) hub: Hub,
@@ -121,19 +135,31 @@ impl App {
 
     /// The name of the session's cookie.
     pub(crate) fn cookie(&self) -> &'static str {
-        if self.config.behind_tls { "__Host-daytrade" } else { "daytrade" }
+        if self.config.by_tls() { "__Host-daytrade" } else { "daytrade" }
+    }
+
+    /// The name of the cookie of a sign-in that is on its way.
+    pub(crate) fn flow_cookie(&self) -> &'static str {
+        if self.config.by_tls() { "__Host-daytrade-oidc" } else { "daytrade-oidc" }
     }
 
     /// Where a request comes from: the peer, or whoever a trusted proxy says.
     pub(crate) fn address(&self, request: &HttpRequest) -> IpAddr {
-        let unknown = IpAddr::from([0, 0, 0, 0]);
-        let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
+        let peer = peer(request);
         if !self.config.trusted_proxies.contains(&peer) {
             return peer;
         }
         let forwarded = request.headers().get_all("x-forwarded-for").last();
         let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
         last.and_then(|text| text.trim().parse().ok()).unwrap_or(peer)
+    }
+
+    /// Whether this request came by TLS: to the server itself, or to a trusted proxy that says so.
+    pub(crate) fn came_by_tls(&self, request: &HttpRequest) -> bool {
+        let said = || request.headers().get_all("x-forwarded-proto").last();
+        self.config.tls.is_some()
+            || (self.config.trusted_proxies.contains(&peer(request))
+                && said().is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https")))
     }
 
     /// Refuses what another site's page asks. Programs that are no browser send no `Origin`.
@@ -187,6 +213,11 @@ impl App {
             ..self.vitals.operations(self.now_ms())
         }
     }
+}
+
+/// The other end of the connection.
+fn peer(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
 }
 
 /// Whoever asks, signed in. A request that changes something has the session's token, and comes

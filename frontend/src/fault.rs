@@ -50,6 +50,15 @@ pub enum Fault {
     /// No such user, or not the password.
     #[error("user name or password is wrong")]
     WrongCredentials,
+    /// A sign-in with a provider that was not begun in this browser, or is over.
+    #[error("this sign-in was not begun in this browser, or is over: begin again")]
+    SignInOver,
+    /// The provider vouches for nobody, or cannot be trusted.
+    #[error("the provider did not sign anybody in whom this server can take")]
+    SignInRefused,
+    /// The provider does not answer.
+    #[error("the sign-in provider does not answer: sign in with a password, or try again later")]
+    ProviderUnavailable,
     /// Something inside is not there; the request may be repeated.
     #[error("this cannot be done at the moment")]
     Unavailable,
@@ -93,6 +102,9 @@ impl Fault {
             Fault::WeakPassword => "weak_password",
             Fault::BreachedPassword => "breached_password",
             Fault::WrongCredentials => "wrong_credentials",
+            Fault::SignInOver => "sign_in_over",
+            Fault::SignInRefused => "sign_in_refused",
+            Fault::ProviderUnavailable => "provider_unavailable",
             Fault::Unavailable => "unavailable",
         }
     }
@@ -114,15 +126,15 @@ impl ResponseError for Fault {
     fn status_code(&self) -> StatusCode {
         match self {
             Fault::Unauthenticated | Fault::WrongCredentials => StatusCode::UNAUTHORIZED,
-            Fault::Forbidden(_) | Fault::Csrf => StatusCode::FORBIDDEN,
+            Fault::Forbidden(_) | Fault::Csrf | Fault::SignInRefused => StatusCode::FORBIDDEN,
             Fault::NotFound => StatusCode::NOT_FOUND,
             Fault::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Fault::Invalid(_) => StatusCode::BAD_REQUEST,
+            Fault::Invalid(_) | Fault::SignInOver => StatusCode::BAD_REQUEST,
             Fault::WeakPassword | Fault::BreachedPassword => StatusCode::UNPROCESSABLE_ENTITY,
             Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Fault::RateLimited(_) | Fault::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Fault::UserTaken => StatusCode::CONFLICT,
-            Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::ProviderUnavailable | Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

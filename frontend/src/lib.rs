@@ -8,6 +8,7 @@
 //! * [`people`]: users, passwords, sessions, limits, the record of who came.
 //! * [`door`]: commands of many connections, gathered for the workers.
 //! * [`outcomes`], [`outcome`]: what came of commands.
+//! * [`tls`]: the certificate, where the server ends TLS itself.
 //! * [`trail`]: what is needed of the log, which somebody else provides.
 //! * [`account_view`]: accounts as files have them.
 //!
@@ -26,6 +27,7 @@ pub mod outcomes;
 pub mod people;
 mod random;
 pub mod server;
+pub mod tls;
 pub mod trail;
 
 pub use account_view::{AccountView, StateView};

@@ -1,6 +1,6 @@
 //! The description of all this in the form of OpenAPI.
 
-use crate::http::{commands, looks, machine, people};
+use crate::http::{commands, looks, machine, oidc, people};
 use crate::live::stream;
 use crate::{fault, live, outcome, trail};
 use utoipa::OpenApi;
@@ -19,6 +19,9 @@ use utoipa::OpenApi;
         people::session,
         people::sign_out,
         people::sign_out_everywhere,
+        oidc::ways_in,
+        oidc::start,
+        oidc::callback,
         commands::command,
         looks::account,
         looks::quotes,

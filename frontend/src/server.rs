@@ -11,7 +11,9 @@ use crate::live::stream::status_frame;
 use crate::live::vitals::{Gauges, Vitals};
 use crate::outcome::EventView;
 use crate::outcomes::Outcomes;
-use crate::people::{AccessLog, Limits, Passwords, Sessions, UserStore, sessions::Lifetimes};
+use crate::people::{
+    AccessLog, Limits, Oidc, OidcError, Passwords, Sessions, UserStore, sessions::Lifetimes,
+};
 use crate::trail::{Trail, TrailPool};
 use actix::Actor;
 use actix_web::dev::ServerHandle;
@@ -68,6 +70,12 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// Sign-in with the provider cannot be set up.
+    #[error("--oidc-issuer: {0}")]
+    Oidc(#[from] OidcError),
     /// The operating system gives no chance.
     #[error("no random numbers can be had")]
     Chance(#[from] Fault),
@@ -109,7 +117,9 @@ impl Frontend {
         let fault = |source| StartError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
-        config.origins.extend(own_origins(address));
+        config.origins.extend(own_origins(address, config.tls.is_some()));
+        let tls = config.tls.as_ref().map(|tls| tls.server()).transpose()?;
+        let oidc = config.oidc.clone().map(Oidc::new).transpose()?;
         let (door, door_tasks) = Door::open(&queue, clock.clone(), first_transaction);
         let trail = TrailPool::new(trail);
         let (hub, market) = (Hub::default(), Market::default());
@@ -132,6 +142,7 @@ impl Frontend {
             users,
             sessions: Sessions::new(Lifetimes::default().by_clock_of(speed)),
             passwords: Passwords::new()?,
+            oidc,
             access,
             outcomes,
             hub: hub.clone(),
@@ -158,10 +169,12 @@ impl Frontend {
         .max_connections(CONNECTIONS)
         .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(2)
-        .disable_signals()
-        .listen(listener)
-        .map_err(fault)?
-        .run();
+        .disable_signals();
+        let server = match tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls),
+            None => server.listen(listener),
+        };
+        let server = server.map_err(fault)?.run();
         let tasks = vec![
             actix_web::rt::spawn(push_updates(app.clone(), updates)),
             actix_web::rt::spawn(push_market(app.clone())),
@@ -180,6 +193,17 @@ impl Frontend {
     /// Hears of prices, as the workers do.
     pub fn quotes(&self) -> actix::Recipient<QuoteNews> {
         self.quotes.clone()
+    }
+
+    /// Where browsers find it.
+    pub fn url(&self) -> String {
+        let scheme = if self.app.config.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The provider that vouches for users, by the address that names it.
+    pub fn issuer(&self) -> Option<&str> {
+        self.app.oidc.as_ref().map(Oidc::issuer)
     }
 
     /// The way in, for commands from this process.
@@ -208,13 +232,12 @@ impl Frontend {
 }
 
 /// The names under which browsers know a server at `address`.
-fn own_origins(address: SocketAddr) -> Vec<String> {
-    let mut origins = vec![format!("http://{address}"), format!("https://{address}")];
+fn own_origins(address: SocketAddr, tls: bool) -> Vec<String> {
+    let scheme = if tls { "https" } else { "http" };
+    let mut origins = vec![format!("{scheme}://{address}")];
     if address.ip().is_loopback() || address.ip().is_unspecified() {
-        let port = address.port();
-        origins.push(format!("http://localhost:{port}"));
-        origins.push(format!("http://127.0.0.1:{port}"));
-        origins.push(format!("http://[::1]:{port}"));
+        let hosts = ["localhost", "127.0.0.1", "[::1]"];
+        origins.extend(hosts.map(|host| format!("{scheme}://{host}:{}", address.port())));
     }
     origins
 }
@@ -281,7 +304,8 @@ async fn push_market(app: web::Data<App>) {
     }
 }
 
-/// Counts seconds, tells the status channel, and reads what the command line did to the users.
+/// Counts seconds, tells the status channel, and reads what the command line did to the users and
+/// what was renewed of the certificate.
 async fn every_second(app: web::Data<App>) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -294,6 +318,13 @@ async fn every_second(app: web::Data<App>) {
         let users = app.users.clone();
         if let Ok(Err(error)) = web::block(move || users.refresh()).await {
             tracing::error!(%error, "the users cannot be read");
+        }
+        if let Some(tls) = app.config.tls.clone() {
+            match web::block(move || tls.refresh()).await {
+                Ok(Ok(true)) => tracing::info!("the certificate is renewed"),
+                Ok(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+                _ => {}
+            }
         }
     }
 }

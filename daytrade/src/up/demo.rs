@@ -62,7 +62,7 @@ impl Demo {
     ) -> anyhow::Result<Demo> {
         let user = UserName::parse(USER).context("the demo's name")?;
         let mut demo = Demo { password: None };
-        if users.password(&user).is_none() {
+        if !users.has(&user) {
             let password = frontend::secret()?[..16].to_string();
             let roles = vec![Role::Trader, Role::Analyst, Role::Operator];
             let at_ms = clock.unix_ms(clock.now());

@@ -1,6 +1,7 @@
 //! `daytrade up`: the whole system in one process, with its trading screen.
 
 mod demo;
+mod oidc;
 mod requests;
 mod trail;
 mod users;
@@ -25,8 +26,10 @@ use clap::Args;
 use console::style;
 use demo::Demo;
 use frontend::people::{AccessLog, UserStore};
+use frontend::tls::Certificate;
 use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
 use indicatif::{HumanCount, HumanDuration};
+use oidc::OidcOptions;
 use quote_manager::simulator::DelayModel;
 use quote_manager::source::{ClientOptions, StrategyKind};
 use serde_json::json;
@@ -50,8 +53,8 @@ const UPDATES: usize = 4096;
 
 #[derive(Args)]
 pub struct UpOptions {
-    /// The address to serve at. Another machine reaches it only through a proxy with TLS (see
-    /// --trusted-proxy)
+    /// The address to serve at. Other machines reach it by TLS only: with --tls-cert, or through a
+    /// proxy (see --trusted-proxy)
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
     listen: SocketAddr,
 
@@ -106,6 +109,15 @@ pub struct UpOptions {
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
 
+    /// Serve by TLS with this certificate: a PEM file that holds it and those that vouch for it,
+    /// read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
     /// A proxy in front that ends TLS, by its address: its word on where a request comes from is
     /// taken, and cookies are for TLS only. More than one can be given
     #[arg(long, value_name = "ADDR")]
@@ -115,6 +127,9 @@ pub struct UpOptions {
     /// of the address itself. More than one can be given
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     origin: Vec<String>,
+
+    #[command(flatten)]
+    oidc: OidcOptions,
 
     #[command(flatten)]
     key: KeyArgs,
@@ -132,10 +147,12 @@ fn parse_origin(text: &str) -> Result<String, &'static str> {
 }
 
 pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
-    if !options.listen.ip().is_loopback() && options.trusted_proxy.is_empty() {
+    let open = options.tls_cert.is_none() && options.trusted_proxy.is_empty();
+    if !options.listen.ip().is_loopback() && open {
         return Err(Failure::Usage(anyhow!(
-            "{}: other machines would send passwords in the open; listen at 127.0.0.1, or put a \
-             proxy with TLS in front and name it with --trusted-proxy",
+            "{}: other machines would send passwords in the open; listen at 127.0.0.1, or serve by \
+             TLS with --tls-cert and --tls-key, or put a proxy with TLS in front and name it with \
+             --trusted-proxy",
             options.listen
         )));
     }
@@ -146,6 +163,17 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
             options.clock_speed
         )));
     }
+    let tls = match (&options.tls_cert, &options.tls_key) {
+        (Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
+        _ => None,
+    };
+    let doors = Config {
+        origins: options.origin.clone(),
+        tls,
+        oidc: options.oidc.settings().map_err(Failure::Usage)?,
+        trusted_proxies: options.trusted_proxy.clone(),
+        ..Config::default()
+    };
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("{}: the folder cannot be made", options.data.display()))?;
     let log = log_in(&options.data);
@@ -154,7 +182,7 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
     if let Some(torn) = &end.torn {
         warn_of(torn);
     }
-    actix::System::new().block_on(serve(&options, &log, lock, restored, &end))
+    actix::System::new().block_on(serve(&options, doors, &log, lock, restored, &end))
 }
 
 /// What is kept of a log that was read, for the snapshot at the end.
@@ -166,6 +194,7 @@ struct Kept {
 
 async fn serve(
     options: &UpOptions,
+    doors: Config,
     log: &Path,
     lock: segments::FolderLock,
     restored: Restored,
@@ -209,13 +238,7 @@ async fn serve(
         users: users.clone(),
         access: access.clone(),
     };
-    let config = Config {
-        origins: options.origin.clone(),
-        behind_tls: !options.trusted_proxy.is_empty(),
-        trusted_proxies: options.trusted_proxy.clone(),
-        ..Config::default()
-    };
-    let frontend = Frontend::start(config, options.listen, ports).await?;
+    let frontend = Frontend::start(doors, options.listen, ports).await?;
     system.tell_quotes(frontend.quotes()).await?;
     let demo = match options.seed_demo {
         true => Some(Demo::make(&users, &access, &frontend, &system.accounts, &clock).await?),
@@ -243,8 +266,8 @@ async fn serve(
     let stopped = system.stop().await?;
     keys::vouch(key.as_ref(), log, &stopped.log, clock.unix_ms(clock.now()));
     during("compressing segments", || drop(keeper));
-    drop(access);
-    // The thread that writes the record has nothing left to do.
+    // A connection whose client did not go may still hold the record.
+    access.close();
     let _ = recording.join();
     (kept.first_transaction..=last_transaction).for_each(|number| kept.played.insert(number));
     let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
@@ -283,8 +306,8 @@ fn tell(
     clock: &Clock,
     demo: Option<&Demo>,
 ) {
-    let address = format!("http://{}", frontend.address());
-    say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(address).cyan().bold()));
+    let address = frontend.url();
+    say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(&address).cyan().bold()));
     let line = |name: &str, text: &dyn std::fmt::Display| {
         say(format_args!("  {}  {text}", style(format!("{name:8}")).dim()));
     };
@@ -323,9 +346,22 @@ fn tell(
     if !frontend::has_client() {
         line("screen", &"not in this binary: it was built without Node.js (the address says more)");
     }
-    match options.trusted_proxy.is_empty() {
-        true => line("cookies", &"without Secure, because only this machine reaches the address"),
-        false => line("cookies", &"for TLS only, which the proxy in front ends"),
+    if let Some(issuer) = frontend.issuer() {
+        let back = options.origin.first().unwrap_or(&address);
+        line("provider", &format_args!("{issuer}, comes back to {back}/api/v1/oidc/callback"));
+    }
+    match (options.tls_cert.is_some(), options.trusted_proxy.is_empty()) {
+        (true, _) => line("cookies", &"for TLS only"),
+        (false, true) => {
+            line("cookies", &"without Secure, because only this machine reaches the address");
+        }
+        (false, false) => line("cookies", &"for TLS only, which the proxy in front ends"),
+    }
+    if !options.listen.ip().is_loopback() && options.origin.is_empty() {
+        warn(format_args!(
+            "no --origin is given: pages that were opened by another name than {address} are \
+             refused; give the name, such as --origin https://trade.example.com"
+        ));
     }
     say(format_args!("\n  {}\n", style("Ctrl-C ends it; nothing is lost").dim()));
 }

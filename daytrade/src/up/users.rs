@@ -81,7 +81,7 @@ pub fn user(command: UserCommand) -> Result<ExitCode, Failure> {
     match command {
         UserCommand::Add(AddOptions { named, role }) => {
             let store = store(&named.data)?;
-            if store.password(&named.user).is_some() {
+            if store.has(&named.user) {
                 return Err(UsersError::Taken(named.user).into());
             }
             let hash = new_password(&named.user)?;
@@ -98,7 +98,7 @@ pub fn user(command: UserCommand) -> Result<ExitCode, Failure> {
         }
         UserCommand::Password(named) => {
             let store = store(&named.data)?;
-            if store.password(&named.user).is_none() {
+            if !store.has(&named.user) {
                 return Err(UsersError::Unknown(named.user).into());
             }
             let hash = new_password(&named.user)?;
@@ -107,8 +107,10 @@ pub fn user(command: UserCommand) -> Result<ExitCode, Failure> {
             say(format_args!("{} has another password", named.user));
         }
         UserCommand::List(data) => {
-            for (user, roles) in store(&data)?.list() {
-                say(format_args!("{user}: {}", names(&roles)));
+            let store = store(&data)?;
+            for (user, roles) in store.list() {
+                let by = store.provider(&user).map(|by| format!(", by {by}")).unwrap_or_default();
+                say(format_args!("{user}: {}{by}", names(&roles)));
             }
         }
     }

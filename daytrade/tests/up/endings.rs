@@ -80,6 +80,22 @@ fn ctrl_c_ends_it_in_order_and_the_next_start_goes_on() {
 }
 
 #[test]
+fn a_page_that_stays_open_does_not_keep_it() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(folder.path(), &[]);
+        let ann = Client::signed_up(&server, "ann");
+        let mut stream = ann.own_stream();
+        stream.say(&json!({ "subscribe": ["account", "market"] }));
+        stream.until(&[("channel", "account")]);
+        server.signal("-TERM");
+        // The client neither reads nor goes.
+        assert_eq!(server.ended().0, Some(0));
+        drop(stream);
+    }
+}
+
+#[test]
 fn where_others_could_listen_in_it_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let refused = std::process::Command::new(env!("CARGO_BIN_EXE_daytrade"))

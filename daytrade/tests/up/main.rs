@@ -3,9 +3,15 @@
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 
 mod clock;
+mod conformance;
 mod endings;
+mod fuzz;
+mod oidc;
 mod privacy;
+mod provider;
+mod raw;
 mod safety;
 mod server;
 mod stream;
+mod tls;
 mod trading;

@@ -6,13 +6,16 @@ use serde_json::json;
 use std::process::Command;
 
 /// Routes that anybody may ask.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 9] = [
     "/healthz",
     "/readyz",
     "/metrics",
     "/api/v1/openapi.json",
     "/api/v1/users",
     "post /api/v1/session",
+    "/api/v1/sign-in",
+    "/api/v1/oidc/start",
+    "/api/v1/oidc/callback",
 ];
 
 fn is_public(method: &str, path: &str) -> bool {
@@ -47,6 +50,10 @@ fn every_route_asks_who_it_is_and_what_they_may_do() {
     };
     heard(&analyst, "/api/v1/audit/followers");
     heard(&operator, "/api/v1/operations");
+    let record = std::fs::read_to_string(folder.path().join("access.jsonl")).unwrap();
+    for part in ["roles_changed", "operator1", "trader, operator", "command line"] {
+        assert!(record.contains(part), "{record}");
+    }
 
     for (method, route) in ROUTES {
         let path = route.replace("{stock}", "ABC").replace("{transaction}", "1");
@@ -77,6 +84,38 @@ fn every_route_asks_who_it_is_and_what_they_may_do() {
             }
         }
     }
+}
+
+#[test]
+fn a_role_that_is_taken_away_is_gone_at_once_and_on_open_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    ann.accepted("ADD,1.00");
+    roles(folder.path(), "ann", &["trader", "operator"]);
+    let until = |status: u16| {
+        let started = std::time::Instant::now();
+        while ann.get("/api/v1/operations").status != status {
+            assert!(started.elapsed() < crate::server::PATIENCE);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    until(200);
+    let mut stream = ann.own_stream();
+    stream.say(&json!({ "subscribe": ["status"] }));
+    let status = stream.until(&[("channel", "status")]);
+    assert!(status["status"]["series"].is_array(), "{status}");
+    roles(folder.path(), "ann", &["analyst"]);
+    until(403);
+    let told = stream.until(&[("type", "error")]);
+    assert_eq!(told["code"], "forbidden");
+    stream.say(&json!({ "subscribe": ["status"] }));
+    let status = stream.until(&[("channel", "status")]);
+    assert!(status["status"]["series"].is_null(), "{status}");
+    // Whoever is no trader trades no more.
+    let add = json!({ "request_id": crate::server::request_id(), "line": "ADD,1.00" });
+    ann.post("/api/v1/commands", &add).refuses(403, "forbidden");
+    assert_eq!(ann.get("/api/v1/account").ok()["cash"], "1.00");
 }
 
 #[test]

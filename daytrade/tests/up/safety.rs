@@ -80,6 +80,71 @@ fn behind_a_proxy_cookies_are_for_tls_only() {
 }
 
 #[test]
+fn only_a_trusted_proxy_is_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |folder: &std::path::Path, wanted: &str| {
+        let started = std::time::Instant::now();
+        loop {
+            let record = std::fs::read_to_string(folder.join("access.jsonl")).unwrap();
+            if record.contains(wanted) {
+                return record;
+            }
+            assert!(started.elapsed() < crate::server::PATIENCE, "no {wanted}: {record}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    for (proxy, believed) in [("127.0.0.1", true), ("192.0.2.1", false)] {
+        let folder = folder.path().join(proxy);
+        let server = Server::start(&folder, &["--trusted-proxy", proxy]);
+        let mut client = Client::of(&server);
+        // The last one is what the proxy itself has seen.
+        client.more = vec![("x-forwarded-for", "203.0.113.1, 198.51.100.7".to_string())];
+        assert_eq!(client.get("/healthz").tls_only, None);
+        client.more.push(("x-forwarded-proto", "https".to_string()));
+        let told = client.get("/healthz").tls_only;
+        assert_eq!(told.as_deref(), believed.then_some("max-age=31536000"));
+        client.enter("/api/v1/users", "ann", PASSWORD);
+        let record = record(&folder, "signed_up");
+        assert_eq!(record.contains("198.51.100.7"), believed, "{record}");
+        assert_eq!(record.contains("\"127.0.0.1\""), !believed, "{record}");
+        assert!(!record.contains("203.0.113.1"), "{record}");
+        // Each address has its own measure; one that is only claimed is none.
+        let guess =
+            |user: u32| client.enter("/api/v1/session", &format!("nobody{user}"), "?").status;
+        assert!((0..60).map(guess).any(|status| status == 429), "one address guesses on and on");
+        let status = client_from_elsewhere(&server, "198.51.100.8");
+        assert_eq!(status == 429, !believed, "{status}");
+    }
+}
+
+/// Signs up from there; the status of the answer.
+fn client_from_elsewhere(server: &Server, address: &str) -> u16 {
+    let mut client = Client::of(server);
+    client.more = vec![("x-forwarded-for", address.to_string())];
+    client.enter("/api/v1/users", "bob", PASSWORD).status
+}
+
+#[test]
+fn commands_are_limited_for_each_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let (ann, bob) = (Client::signed_up(&server, "ann"), Client::signed_up(&server, "bob"));
+    let limited = std::thread::scope(|scope| {
+        let ask = || {
+            let asked = || json!({ "request_id": request_id(), "line": "x" });
+            let ask = |_| ann.post("/api/v1/commands", &asked());
+            (0..200).map(ask).find(|answer| answer.status == 429)
+        };
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        all.into_iter().filter_map(|one| one.join().unwrap()).next()
+    });
+    let limited = limited.expect("commands are limited");
+    limited.refuses(429, "rate_limited");
+    assert!(limited.retry_after.unwrap().parse::<u64>().unwrap() >= 1);
+    bob.accepted("ADD,1.00");
+}
+
+#[test]
 fn strangers_learn_nothing_and_guess_slowly() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);

@@ -28,8 +28,11 @@ impl Server {
     /// Starts it with its data in `folder`.
     pub fn start(folder: &Path, more: &[&str]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daytrade"));
-        command.args(["up", "--listen", "127.0.0.1:0", "--quotes", "fixed:10.00", "--data"]);
+        command.args(["up", "--quotes", "fixed:10.00", "--data"]);
         command.arg(folder).args(more).stdin(Stdio::null());
+        if !more.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         // Nobody's key but the test's own.
         command.env("XDG_DATA_HOME", folder.join("share"));
         let mut child =
@@ -46,7 +49,7 @@ impl Server {
                 }
             }
         }
-        let address = said.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
+        let address = said.split("://").nth(1).unwrap().split_whitespace().next().unwrap();
         Server { child, address: address.to_string(), said }
     }
 
@@ -92,6 +95,8 @@ pub struct Answer {
     pub kind: String,
     pub cookie: Option<String>,
     pub retry_after: Option<String>,
+    /// The header that keeps browsers to TLS.
+    pub tls_only: Option<String>,
     pub text: String,
 }
 
@@ -104,10 +109,19 @@ impl Answer {
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
         let kind = header("content-type").unwrap_or_default();
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(name).as_deref(), Some(value), "{name}");
+        }
         let (cookie, retry_after) = (header("set-cookie"), header("retry-after"));
+        let tls_only = header("strict-transport-security");
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().unwrap();
-        Answer { status, kind, cookie, retry_after, text }
+        Answer { status, kind, cookie, retry_after, tls_only, text }
     }
 
     pub fn json(&self) -> Value {
@@ -141,10 +155,12 @@ impl Answer {
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
-    address: String,
+    pub address: String,
     pub cookie: Option<String>,
     pub csrf: Option<String>,
     pub origin: Option<String>,
+    /// Other headers.
+    pub more: Vec<(&'static str, String)>,
 }
 
 /// A name that no request had before.
@@ -161,7 +177,7 @@ impl Client {
             .build()
             .into();
         let address = server.address.clone();
-        Client { agent, address, cookie: None, csrf: None, origin: None }
+        Client { agent, address, cookie: None, csrf: None, origin: None, more: Vec::new() }
     }
 
     /// Signs up, and in.
@@ -194,6 +210,9 @@ impl Client {
             if let Some(value) = value {
                 request = request.header(name, value);
             }
+        }
+        for (name, value) in &self.more {
+            request = request.header(*name, value);
         }
         let response = match body {
             Some(body) => self.agent.run(request.body(body).unwrap()),

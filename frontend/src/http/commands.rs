@@ -5,6 +5,7 @@ use crate::Fault;
 use crate::app::{App, Caller};
 use crate::outcome::OutcomeView;
 use crate::outcomes::{Known, Turn};
+use crate::people::Role;
 use actix_web::{HttpResponse, web};
 use domain::trading::command::CommandName;
 use domain::trading::parse::parse_action;
@@ -45,6 +46,7 @@ pub(crate) async fn command(
     caller: Caller,
     body: web::Bytes,
 ) -> Result<HttpResponse, Fault> {
+    caller.must_be(Role::Trader)?;
     app.by_commander.take(caller.user.clone(), app.now_ms())?;
     let asked: CommandRequest = json(&body)?;
     let request_id = uuid(&asked.request_id)?;

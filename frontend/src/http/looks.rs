@@ -71,7 +71,12 @@ fn asked(
     query: Result<web::Query<TrailQuery>, actix_web::Error>,
 ) -> Result<TrailQuery, Fault> {
     app.by_looker.take(caller.user.clone(), app.now_ms())?;
-    let query = query.map_err(|error| Fault::invalid(error.to_string()))?;
+    let query = query.map_err(|error| {
+        let error = error.to_string();
+        let said = error.split_once("error: ").map_or(error.as_str(), |(_, said)| said);
+        let said = super::about_fields(said);
+        Fault::invalid(said.unwrap_or("a value in the address cannot be read".to_string()))
+    })?;
     Ok(query.into_inner())
 }
 

@@ -5,11 +5,12 @@ use crate::Fault;
 use crate::app::{App, Caller};
 use crate::people::passwords;
 use crate::people::{Role, Session, UsersError};
-use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::cookie::{Cookie, CookieBuilder, SameSite, time::Duration};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::trading::{Action, UserName, Verb};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Who somebody says to be.
@@ -71,20 +72,39 @@ fn signed_in(
     user: &UserName,
     status: StatusCode,
 ) -> Result<HttpResponse, Fault> {
+    let (cookie, session) = signed_in_cookie(app, request, user)?;
+    Ok(HttpResponse::build(status).cookie(cookie).json(view(app, &session)))
+}
+
+/// The same, and the cookie that names it.
+pub(super) fn signed_in_cookie(
+    app: &App,
+    request: &HttpRequest,
+    user: &UserName,
+) -> Result<(Cookie<'static>, Arc<Session>), Fault> {
     if let Some(token) = app.token(request) {
         app.sessions.end(&token);
     }
     let (token, session) = app.sessions.begin(user, app.now_ms())?;
-    let cookie = cookie(app, token).finish();
-    Ok(HttpResponse::build(status).cookie(cookie).json(view(app, &session)))
+    Ok((cookie(app, token).finish(), session))
 }
 
-fn cookie(app: &App, value: String) -> actix_web::cookie::CookieBuilder<'static> {
+fn cookie(app: &App, value: String) -> CookieBuilder<'static> {
     Cookie::build(app.cookie(), value)
         .path("/")
         .http_only(true)
         .same_site(SameSite::Strict)
-        .secure(app.config.behind_tls)
+        .secure(app.config.by_tls())
+}
+
+/// What binds a sign-in with a provider to its browser: it comes along on the way back from the
+/// provider's page, which that of the session does not.
+pub(super) fn flow_cookie(app: &App, value: String) -> CookieBuilder<'static> {
+    Cookie::build(app.flow_cookie(), value)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(app.config.by_tls())
 }
 
 fn signed_out(app: &App) -> HttpResponse {
@@ -126,7 +146,7 @@ pub(crate) async fn sign_up(
     passwords::check(&user, &password)?;
     // An account that nobody signs in to, of a workload that was played, is no stranger's.
     let account = app.desk.read(&user).await.map_err(|_| Fault::Unavailable)?;
-    if app.users.password(&user).is_some() || account.account.is_some() {
+    if app.users.has(&user) || account.account.is_some() {
         return Err(Fault::UserTaken);
     }
     let hash = app.passwords.hash(password).await?;

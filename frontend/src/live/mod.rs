@@ -5,9 +5,11 @@
 //! * [`market`]: the last known prices.
 //! * [`vitals`]: how the system is doing.
 //! * [`hub`]: which connection hears of what.
+//! * `frames`: what is looked at before a message is taken in.
 //! * [`stream`]: one connection.
 
 pub mod account;
+mod frames;
 pub mod hub;
 pub mod market;
 pub mod stream;

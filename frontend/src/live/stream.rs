@@ -4,19 +4,22 @@
 //! things stand.
 
 use super::account::LiveAccount;
+use super::frames::{self, Breach};
 use super::hub::{Ear, Frame, Topic};
 use crate::Fault;
 use crate::app::{App, Caller};
 use crate::http::json;
 use crate::outcome::EventView;
 use crate::people::{Role, Session};
-use actix_web::{HttpRequest, HttpResponse, web};
-use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session as Socket};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_ws::{AggregatedMessage, CloseCode, CloseReason, ProtocolError, Session as Socket};
 use bytestring::ByteString;
 use domain::trading::{Stock, UserName};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json as object};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::select;
@@ -61,8 +64,15 @@ pub(crate) async fn stream(
     body: web::Payload,
 ) -> Result<HttpResponse, Fault> {
     app.check_origin(&request, true)?;
-    let (response, socket, messages) = actix_ws::handle(&request, body)
-        .map_err(|_| Fault::invalid("a websocket is expected here"))?;
+    let body = frames::guarded(&request, body, LONGEST_MESSAGE);
+    let body = body.await.map_err(|_| Fault::Unavailable)?;
+    let Ok((response, socket, messages)) = actix_ws::handle(&request, body) else {
+        let fault = Fault::invalid("a websocket of version 13 is expected here");
+        let mut refused = fault.error_response();
+        let version = HeaderValue::from_static("13");
+        refused.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
+        return Ok(refused);
+    };
     let messages = messages
         .max_frame_size(LONGEST_MESSAGE)
         .aggregate_continuations()
@@ -86,6 +96,23 @@ enum End {
     Gone,
     /// The server says why.
     Because(CloseCode, &'static str),
+    /// The client said goodbye: its own code is told back to it.
+    Farewell(Option<CloseCode>),
+}
+
+impl End {
+    /// What is told of a message that cannot be read.
+    fn of(error: &ProtocolError) -> End {
+        match (frames::breach(error), error) {
+            (Some(Breach::TooLong), _) => End::Because(CloseCode::Size, "too long"),
+            (Some(Breach::NoFrame), _) => End::Because(CloseCode::Protocol, "not understood"),
+            (None, ProtocolError::Io(error)) => match error.kind() {
+                io::ErrorKind::InvalidData => End::Because(CloseCode::Invalid, "text is UTF-8"),
+                _ => End::Gone,
+            },
+            (None, _) => End::Because(CloseCode::Protocol, "not understood"),
+        }
+    }
 }
 
 impl From<actix_ws::Closed> for End {
@@ -120,7 +147,7 @@ impl Connection {
                         heard = Instant::now();
                         self.hear(message).await
                     }
-                    Some(Err(_)) => Err(End::Because(CloseCode::Protocol, "not understood")),
+                    Some(Err(error)) => Err(End::of(&error)),
                     None => Err(End::Gone),
                 },
                 Some(frame) = self.ear.frames.recv() => self.tell(frame).await,
@@ -144,14 +171,22 @@ impl Connection {
         for topic in std::mem::take(&mut self.topics) {
             self.ignore(&topic).await;
         }
-        if let End::Because(code, why) = end {
-            let reason = CloseReason { code, description: Some(why.to_string()) };
-            let _ = timeout(Duration::from_secs(1), self.socket.close(Some(reason))).await;
-        }
+        let reason = match end {
+            End::Gone => return,
+            End::Because(code, why) => {
+                Some(CloseReason { code, description: Some(why.to_string()) })
+            }
+            End::Farewell(code) => code.map(CloseReason::from),
+        };
+        let _ = timeout(Duration::from_secs(1), self.socket.close(reason)).await;
     }
 
     fn is_signed_in(&self) -> bool {
         self.session.is_good(self.app.now_ms())
+    }
+
+    fn is_operator(&self) -> bool {
+        self.app.users.roles(&self.user).contains(&Role::Operator)
     }
 
     /// Sends; a client that takes nothing for as long as it may be silent is gone.
@@ -198,8 +233,8 @@ impl Connection {
             AggregatedMessage::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
             AggregatedMessage::Pong(_) => Ok(()),
             AggregatedMessage::Binary(_) => self.fault(&Fault::invalid("messages are text")).await,
-            AggregatedMessage::Close(_) => {
-                Err(End::Because(CloseCode::Normal, "as the client wished"))
+            AggregatedMessage::Close(reason) => {
+                Err(End::Farewell(reason.map(|reason| reason.code)))
             }
         }
     }
@@ -257,9 +292,7 @@ impl Connection {
             "account" => Topic::Account(self.user.clone()),
             "orders" => Topic::Orders(self.user.clone()),
             "market" => Topic::Market,
-            "status" if self.app.users.roles(&self.user).contains(&Role::Operator) => {
-                Topic::Operations
-            }
+            "status" if self.is_operator() => Topic::Operations,
             "status" => Topic::Status,
             name => {
                 let stock = name.strip_prefix("quotes:").map(str::as_bytes);
@@ -348,6 +381,12 @@ impl Connection {
                 return Ok(());
             }
             self.account_seq = frame.seq;
+        }
+        if frame.topic == Topic::Operations && !self.is_operator() {
+            // The role was taken away since.
+            self.topics.retain(|topic| *topic != Topic::Operations);
+            self.ignore(&Topic::Operations).await;
+            return self.fault(&Fault::Forbidden(Role::Operator.as_str())).await;
         }
         self.send(frame.text).await
     }

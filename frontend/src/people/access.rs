@@ -38,11 +38,11 @@ pub struct AccessEvent {
 
 /// The record.
 #[derive(Clone)]
-pub struct AccessLog(SyncSender<Vec<u8>>);
+pub struct AccessLog(SyncSender<Option<Vec<u8>>>);
 
 impl AccessLog {
     /// Goes on with the record at `path`. It is whole when the thread has ended, which it does
-    /// when no handle is left.
+    /// when no handle is left or one was [closed](Self::close).
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -67,14 +67,24 @@ impl AccessLog {
         }
         let mut line = serde_json::to_vec(&event).unwrap_or_default();
         line.push(b'\n');
-        // The writer ends only after the last of these handles.
-        let _ = self.0.send(line);
+        // Nothing happens at a door that is closed.
+        let _ = self.0.send(Some(line));
+    }
+
+    /// Ends the record behind what was recorded so far, whoever still holds a handle.
+    pub fn close(self) {
+        let _ = self.0.send(None);
     }
 }
 
-fn write(mut file: File, events: &Receiver<Vec<u8>>) {
-    while let Ok(mut lines) = events.recv() {
+fn write(mut file: File, events: &Receiver<Option<Vec<u8>>>) {
+    let mut open = true;
+    while open && let Ok(Some(mut lines)) = events.recv() {
         while let Ok(more) = events.try_recv() {
+            let Some(more) = more else {
+                open = false;
+                break;
+            };
             lines.extend(more);
         }
         if let Err(error) = file.write_all(&lines).and_then(|()| file.sync_data()) {

@@ -5,16 +5,19 @@
 //! * [`passwords`]: Argon2id, away from everything else.
 //! * [`sessions`]: who is signed in.
 //! * [`limits`]: how often one may ask.
+//! * [`oidc`]: sign-in with a provider.
 //! * [`access`]: the record of sign-ins, failures and changes of roles.
 
 pub mod access;
 pub mod limits;
+pub mod oidc;
 pub mod passwords;
 pub mod sessions;
 pub mod users;
 
 pub use access::{AccessEvent, AccessLog};
 pub use limits::{Limit, Limits};
+pub use oidc::{Oidc, OidcError, OidcSettings};
 pub use passwords::{PasswordHash, Passwords};
 pub use sessions::{Session, Sessions};
-pub use users::{Role, Roles, UserStore, UsersError};
+pub use users::{Identity, Role, Roles, UserStore, UsersError};

@@ -165,6 +165,38 @@ mod tests {
         assert!(!kept.is_of(b"correct horse batterz").unwrap());
         let again = PasswordHash::of(b"correct horse battery").unwrap();
         assert_ne!(kept.hash, again.hash, "two salts are not the same");
+        assert_eq!((kept.m, kept.t, kept.salt.len()), (19_456, 2, 32));
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_than_have_a_place() {
+        let passwords = Passwords::new().unwrap();
+        // Both threads are taken.
+        let _taken = passwords.threads.acquire_many(THREADS as u32).await.unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..WAITING + THREADS {
+            let mut hash = Box::pin(passwords.matches(None, "a password".to_string()));
+            assert!(futures_util::poll!(&mut hash).is_pending());
+            waiting.push(hash);
+        }
+        let one_more = passwords.matches(None, "a password".to_string()).await;
+        assert_eq!(one_more, Err(Fault::Busy(2)));
+        // Whoever goes makes room.
+        waiting.pop();
+        let mut hash = Box::pin(passwords.matches(None, "a password".to_string()));
+        assert!(futures_util::poll!(&mut hash).is_pending());
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_is_looked_up_like_any_other() {
+        let passwords = Passwords::new().unwrap();
+        let kept = PasswordHash::of(b"a good long password").unwrap();
+        let is = |kept, password: &str| passwords.matches(kept, password.to_string());
+        assert_eq!(is(Some(kept.clone()), "a good long password").await, Ok(true));
+        assert_eq!(is(Some(kept.clone()), "another").await, Ok(false));
+        assert_eq!(is(None, "a good long password").await, Ok(false));
+        // The same work: what nobody has is hashed with the same parameters.
+        assert_eq!((passwords.nobody.m, passwords.nobody.t), (kept.m, kept.t));
     }
 
     #[test]

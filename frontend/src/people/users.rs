@@ -74,6 +74,15 @@ pub enum UsersError {
     Unknown(UserName),
 }
 
+/// Who somebody is to a provider of sign-ins: the same for ever, whatever they are called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// The provider, by the address that names it.
+    pub issuer: String,
+    /// The provider's own name for them.
+    pub subject: String,
+}
+
 /// A line of the file: what is given replaces what stood before.
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -82,12 +91,16 @@ struct Line {
     password: Option<PasswordHash>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Roles>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    identity: Option<Identity>,
     at_ms: u64,
 }
 
+/// Signs in with the password, or as the identity: one of them is there.
 #[derive(Clone)]
 struct User {
-    password: PasswordHash,
+    password: Option<PasswordHash>,
+    identity: Option<Identity>,
     roles: Roles,
     at_ms: u64,
 }
@@ -101,6 +114,7 @@ pub struct UserStore {
 #[derive(Default)]
 struct Known {
     users: HashMap<UserName, User>,
+    by_identity: HashMap<Identity, UserName>,
     /// Bytes and lines of the file that are known.
     bytes: u64,
     lines: usize,
@@ -196,16 +210,23 @@ impl UserStore {
                 serde_json::from_slice(&line).map_err(|error| fault(error.to_string()))?;
             let user = UserName::parse(line.user.as_bytes())
                 .ok_or_else(|| fault("the user is no user name".to_string()))?;
-            match (known.users.get_mut(&user), line.password) {
-                (Some(there), password) => {
-                    there.password = password.unwrap_or_else(|| there.password.clone());
+            if let Some(identity) = &line.identity {
+                known.by_identity.insert(identity.clone(), user.clone());
+            }
+            match known.users.get_mut(&user) {
+                Some(there) => {
+                    there.password = line.password.or_else(|| there.password.take());
+                    there.identity = line.identity.or_else(|| there.identity.take());
                     there.roles = line.roles.unwrap_or_else(|| there.roles.clone());
                 }
-                (None, Some(password)) => {
-                    let roles = line.roles.unwrap_or_else(|| vec![Role::Trader]);
-                    known.users.insert(user, User { password, roles, at_ms: line.at_ms });
+                None if line.password.is_none() && line.identity.is_none() => {
+                    return Err(fault("the user has no password and no identity".to_string()));
                 }
-                (None, None) => return Err(fault("the user has no password".to_string())),
+                None => {
+                    let Line { password, identity, roles, at_ms, .. } = line;
+                    let roles = roles.unwrap_or_else(|| vec![Role::Trader]);
+                    known.users.insert(user, User { password, identity, roles, at_ms });
+                }
             }
             known.bytes += read as u64;
             known.lines += 1;
@@ -217,9 +238,10 @@ impl UserStore {
         let mut bytes = Vec::new();
         let mut users: Vec<_> = known.users.iter().collect();
         users.sort_by_key(|(user, _)| *user);
-        for (user, User { password, roles, at_ms }) in users {
-            let (password, roles) = (Some(password.clone()), Some(roles.clone()));
-            let line = Line { user: user.to_string(), password, roles, at_ms: *at_ms };
+        for (user, known) in users {
+            let User { password, identity, roles, at_ms } = known.clone();
+            let line =
+                Line { user: user.to_string(), password, identity, roles: Some(roles), at_ms };
             serde_json::to_writer(&mut bytes, &line)?;
             bytes.push(b'\n');
         }
@@ -272,11 +294,35 @@ impl UserStore {
         roles: Roles,
         at_ms: u64,
     ) -> Result<(), UsersError> {
-        let line =
-            Line { user: user.to_string(), password: Some(password), roles: Some(roles), at_ms };
+        let (password, roles) = (Some(password), Some(roles));
+        let line = Line { user: user.to_string(), password, identity: None, roles, at_ms };
         self.append(&line, |known| match known.users.contains_key(user) {
             true => Err(UsersError::Taken(user.clone())),
             false => Ok(()),
+        })
+    }
+
+    /// Adds a user that a provider vouches for. On disk when this returns.
+    ///
+    /// # Errors
+    /// The name is another's, or the identity has one already, or the file cannot be written.
+    pub fn add_identity(
+        &self,
+        user: &UserName,
+        identity: Identity,
+        roles: Roles,
+        at_ms: u64,
+    ) -> Result<(), UsersError> {
+        let line = Line {
+            user: user.to_string(),
+            password: None,
+            identity: Some(identity.clone()),
+            roles: Some(roles),
+            at_ms,
+        };
+        self.append(&line, |known| {
+            let taken = known.users.contains_key(user) || known.by_identity.contains_key(&identity);
+            if taken { Err(UsersError::Taken(user.clone())) } else { Ok(()) }
         })
     }
 
@@ -291,16 +337,32 @@ impl UserStore {
         roles: Option<Roles>,
         at_ms: u64,
     ) -> Result<(), UsersError> {
-        let line = Line { user: user.to_string(), password, roles, at_ms };
+        let line = Line { user: user.to_string(), password, identity: None, roles, at_ms };
         self.append(&line, |known| match known.users.contains_key(user) {
             true => Ok(()),
             false => Err(UsersError::Unknown(user.clone())),
         })
     }
 
-    /// The password of a user.
+    /// Whether there is such a user.
+    pub fn has(&self, user: &UserName) -> bool {
+        self.lock().users.contains_key(user)
+    }
+
+    /// The password of a user, if they have one.
     pub fn password(&self, user: &UserName) -> Option<PasswordHash> {
-        self.lock().users.get(user).map(|user| user.password.clone())
+        self.lock().users.get(user)?.password.clone()
+    }
+
+    /// The user that a provider calls so.
+    pub fn of_identity(&self, identity: &Identity) -> Option<UserName> {
+        self.lock().by_identity.get(identity).cloned()
+    }
+
+    /// Where each user signs in who does so with a provider: its address.
+    pub fn provider(&self, user: &UserName) -> Option<String> {
+        let known = self.lock();
+        Some(known.users.get(user)?.identity.as_ref()?.issuer.clone())
     }
 
     /// The roles of a user; none for nobody.
@@ -360,6 +422,30 @@ mod tests {
             assert_eq!(store.roles(&name("bob")), [Role::Trader, Role::Analyst]);
             assert_eq!(store.list().len(), 2);
             assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+        }
+    }
+
+    #[test]
+    fn an_identity_is_one_user_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.jsonl");
+        let identity = |subject: &str| Identity {
+            issuer: "https://sso.example.com".to_string(),
+            subject: subject.to_string(),
+        };
+        let store = UserStore::open(&path).unwrap();
+        store.add(&name("ann"), hash(), vec![Role::Trader], 1).unwrap();
+        let taken = |done| matches!(done, Err(UsersError::Taken(_)));
+        assert!(taken(store.add_identity(&name("ann"), identity("1"), vec![], 2)));
+        store.add_identity(&name("bob"), identity("1"), vec![Role::Trader], 2).unwrap();
+        assert!(taken(store.add_identity(&name("cat"), identity("1"), vec![], 3)));
+        assert!(taken(store.add(&name("bob"), hash(), vec![], 3)));
+        store.change(&name("bob"), None, Some(vec![Role::Analyst]), 4).unwrap();
+        for store in [store, UserStore::open_compacted(&path).unwrap()] {
+            assert_eq!(store.of_identity(&identity("1")), Some(name("bob")));
+            assert_eq!(store.of_identity(&identity("2")), None);
+            assert_eq!(store.roles(&name("bob")), [Role::Analyst]);
+            assert!(store.has(&name("bob")) && store.password(&name("bob")).is_none());
         }
     }
 

@@ -12,6 +12,17 @@ export interface Session {
   clock_speed: number;
 }
 
+/** A provider to sign in with: the words of its button, and where that leads. */
+export interface Provider {
+  name: string;
+  start: string;
+}
+
+export interface WaysIn {
+  password: boolean;
+  oidc: Provider | null;
+}
+
 export interface Outcome {
   request_id: string;
   transaction: number;
