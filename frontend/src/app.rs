@@ -61,6 +61,8 @@ pub struct Config {
     pub heartbeat: Heartbeat,
     /// Threads that serve.
     pub threads: usize,
+    /// Connections that may be open at once.
+    pub connections: usize,
 }
 
 /// The beat of a websocket.
@@ -87,6 +89,7 @@ impl Default for Config {
             limits: RateLimits::default(),
             heartbeat: Heartbeat::default(),
             threads: 2,
+            connections: 32 << 10,
         }
     }
 }

@@ -19,7 +19,7 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::{HttpServer, web};
 use bus::{AccountDesk, AccountUpdate, AccountUpdates, Clock, CommandQueue, QuoteNews};
 use serde_json::json;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -28,9 +28,6 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often the market channel is told of prices.
 const MARKET_EVERY: Duration = Duration::from_millis(250);
-
-/// Connections that may be open at once, for each thread that serves.
-const CONNECTIONS: usize = 16 << 10;
 
 /// What the server needs of the rest of the system.
 pub struct Ports {
@@ -93,7 +90,7 @@ impl Frontend {
         let Ports { clock, queue, first_transaction, accounts, updates, trail, users, access } =
             ports;
         let fault = |source| StartError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).map_err(fault)?;
+        let listener = crate::listen::listen(listen).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
         config.origins.extend(own_origins(address));
         let (door, door_tasks) = Door::open(&queue, clock.clone(), first_transaction);
@@ -106,7 +103,7 @@ impl Frontend {
         }
         let started_ms = clock.unix_ms(clock.now());
         let limits = config.limits;
-        let threads = config.threads;
+        let (threads, connections) = (config.threads, config.connections);
         let app = web::Data::new(App {
             config,
             clock: clock.clone(),
@@ -139,7 +136,7 @@ impl Frontend {
                 .default_service(web::to(pages::page))
         })
         .workers(threads)
-        .max_connections(CONNECTIONS)
+        .max_connections(connections.div_ceil(threads).max(1))
         .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(2)
         .disable_signals()

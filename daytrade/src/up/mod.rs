@@ -1,12 +1,14 @@
 //! `daytrade up`: the whole system in one process, with its trading screen.
 
 mod demo;
+mod figures;
+mod open_files;
 mod trail;
 mod users;
 
 use crate::Failure;
 use crate::cli::QuoteSource;
-use crate::followers::Store;
+use crate::followers::{Store, warn_of_dead_letters};
 use crate::keys::{self, KeyArgs};
 use crate::replay::folder::log_in;
 use crate::restore::{self, Restored, warn_of};
@@ -15,6 +17,7 @@ use crate::terminal::{during, say, warn};
 use ::workload::played::Played;
 use anyhow::{Context as _, anyhow};
 use audit_logger::dumplog::DumpRequest;
+use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::follow::{Follower, State};
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use audit_logger::postgres::PostgresUrl;
@@ -23,9 +26,11 @@ use bus::Clock;
 use clap::Args;
 use console::style;
 use demo::Demo;
+use figures::Figures;
 use frontend::people::{AccessLog, UserStore};
 use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
 use indicatif::HumanCount;
+use open_files::Room;
 use quote_manager::simulator::DelayModel;
 use quote_manager::source::{ClientOptions, StrategyKind};
 use serde_json::json;
@@ -100,6 +105,10 @@ pub struct UpOptions {
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
 
+    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    search: Option<SearchUrl>,
+
     /// A proxy in front that ends TLS, by its address: its word on where a request comes from is
     /// taken, and cookies are for TLS only. More than one can be given
     #[arg(long, value_name = "ADDR")]
@@ -133,6 +142,8 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
             options.listen
         )));
     }
+    let room = open_files::raise();
+    let figures = figures::keep();
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("{}: the folder cannot be made", options.data.display()))?;
     let log = log_in(&options.data);
@@ -141,7 +152,7 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
     if let Some(torn) = &end.torn {
         warn_of(torn);
     }
-    actix::System::new().block_on(serve(&options, &log, lock, restored, &end))
+    actix::System::new().block_on(serve(&options, &log, lock, restored, &end, room, figures))
 }
 
 /// What is kept of a log that was read, for the snapshot at the end.
@@ -157,6 +168,8 @@ async fn serve(
     lock: segments::FolderLock,
     restored: Restored,
     end: &LogEnd,
+    room: Room,
+    figures: Figures,
 ) -> Result<ExitCode, Failure> {
     let Restored { ledger, played, dumps, last_ms, .. } = restored;
     let first_transaction = played.ranges().last().map_or(1, |(_, last)| last + 1);
@@ -169,13 +182,10 @@ async fn serve(
     let keeper = Keeper::start(log, key.clone(), true)?;
     writer.tell_closed(keeper.listener());
     let durable = writer.durable();
-    let follower = match &options.audit {
-        Some(url) => {
-            let store = Store::Postgres(url.clone());
-            Some(store.follow(log, &options.server, Some(durable.clone()))?)
-        }
-        None => None,
-    };
+    let followers = Store::given(options.audit.as_ref(), options.search.as_ref())
+        .iter()
+        .map(|store| store.follow(log, &options.server, Some(durable.clone())))
+        .collect::<anyhow::Result<Vec<Follower>>>()?;
     let (told, updates) = mpsc::channel(UPDATES);
     let system =
         System::start(setup(options, told), &clock, writer, ledger.into_accounts()).await?;
@@ -198,6 +208,7 @@ async fn serve(
         origins: options.origin.clone(),
         behind_tls: !options.trusted_proxy.is_empty(),
         trusted_proxies: options.trusted_proxy.clone(),
+        connections: room.connections,
         ..Config::default()
     };
     let frontend = Frontend::start(config, options.listen, ports).await?;
@@ -206,11 +217,11 @@ async fn serve(
         true => Some(Demo::make(&users, &access, &frontend, &system.accounts, &clock).await?),
         false => None,
     };
-    tell(options, &frontend, entries, accounts, demo.as_ref());
+    tell(options, &frontend, entries, accounts, demo.as_ref(), &room);
     let market = demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door())));
 
     let gauges = frontend.tell();
-    let ended_by = watch_over(&system, follower.as_ref(), &durable, gauges).await?;
+    let ended_by = watch_over(&system, &followers, &durable, &figures, gauges).await?;
 
     warn(format_args!("\n{ended_by}: ending in order; once more ends at once"));
     at_once_next_time();
@@ -226,6 +237,10 @@ async fn serve(
         ));
     }
     let stopped = system.stop().await?;
+    drop(followers);
+    if options.search.is_some() {
+        warn_of_dead_letters(log)?;
+    }
     keys::vouch(key.as_ref(), log, &stopped.log, clock.unix_ms(clock.now()));
     during("compressing segments", || drop(keeper));
     drop(access);
@@ -266,6 +281,7 @@ fn tell(
     entries: u64,
     accounts: usize,
     demo: Option<&Demo>,
+    room: &Room,
 ) {
     let address = format!("http://{}", frontend.address());
     say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(address).cyan().bold()));
@@ -295,6 +311,9 @@ fn tell(
     if !frontend::has_client() {
         line("screen", &"not in this binary: it was built without Node.js (the address says more)");
     }
+    if let Some(told) = room.told() {
+        line("room", &told);
+    }
     match options.trusted_proxy.is_empty() {
         true => line("cookies", &"without Secure, because only this machine reaches the address"),
         false => line("cookies", &"for TLS only, which the proxy in front ends"),
@@ -305,8 +324,9 @@ fn tell(
 /// Tells the frontend how the system is doing until it is to end; returns what asked for that.
 async fn watch_over(
     system: &System,
-    follower: Option<&Follower>,
+    followers: &[Follower],
     durable: &watch::Receiver<u64>,
+    figures: &Figures,
     tell: impl Fn(Gauges),
 ) -> anyhow::Result<&'static str> {
     let mut ticks = interval(Duration::from_secs(1));
@@ -329,7 +349,8 @@ async fn watch_over(
             armed: orders.armed,
             stocks: orders.stocks,
             fired: orders.met,
-            followers: follower.map_or_else(|| json!([]), |follower| json!([lag(follower)])),
+            followers: followers.iter().map(lag).collect(),
+            figures: figures.text(),
         });
     }
 }

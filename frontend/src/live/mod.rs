@@ -5,10 +5,11 @@
 //! * [`market`]: the last known prices.
 //! * [`vitals`]: how the system is doing.
 //! * [`hub`]: which connection hears of what.
-//! * [`stream`]: one connection.
+//! * [`stream`]: one connection; `on_the_way`: its commands.
 
 pub mod account;
 pub mod hub;
 pub mod market;
+mod on_the_way;
 pub mod stream;
 pub mod vitals;
