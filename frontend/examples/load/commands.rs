@@ -39,7 +39,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(server: &Server, options: &Options) -> Done {
-    let traders = Traders::sign_up(server, options.rate, options.watch).await?;
+    let mut traders = Traders::sign_up(server, options.rate, options.watch).await?;
     traders.trade(options.rate, Duration::from_secs(2)).await?;
     let processor = server.processor_s();
     let took = traders.trade(options.rate, Duration::from_secs(options.seconds)).await?;
@@ -56,10 +56,10 @@ pub(crate) async fn run(server: &Server, options: &Options) -> Done {
 
 /// Users that trade, each over a websocket of its own.
 pub(crate) struct Traders {
-    sockets: RefCell<Vec<SplitSink<Socket, Message>>>,
+    sockets: Vec<SplitSink<Socket, Message>>,
     replies: Rc<Replies>,
     /// Commands given so far.
-    given: Cell<u64>,
+    given: u64,
 }
 
 /// What came back.
@@ -117,44 +117,47 @@ impl Traders {
             spawn_local(hear(stream, replies.clone()));
             sockets.push(sink);
         }
-        let traders = Traders { sockets: RefCell::new(sockets), replies, given: Cell::new(0) };
-        for socket in traders.sockets.borrow_mut().iter_mut() {
-            socket.send(command(traders.next(), "ADD,1000000.00")).await?;
+        let mut traders = Traders { sockets, replies, given: 0 };
+        for nth in 0..traders.len() {
+            traders.give(nth, "ADD,1000000.00").await?;
         }
         Ok(traders)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.sockets.borrow().len()
+        self.sockets.len()
     }
 
-    fn next(&self) -> u64 {
-        self.given.set(self.given.get() + 1);
-        self.given.get() - 1
+    async fn give(&mut self, trader: usize, line: &str) -> Result<(), Box<dyn Error>> {
+        let message = command(self.given, line);
+        self.given += 1;
+        Ok(self.sockets[trader].send(message).await?)
     }
 
     /// Gives `rate` commands a second.
-    #[allow(clippy::await_holding_refcell_ref, reason = "nobody else takes the sockets")]
-    pub(crate) async fn trade(&self, rate: u64, during: Duration) -> Result<Took, Box<dyn Error>> {
+    pub(crate) async fn trade(
+        &mut self,
+        rate: u64,
+        during: Duration,
+    ) -> Result<Took, Box<dyn Error>> {
         // What is still on its way belongs to nobody's figures.
         sleep(Duration::from_millis(300)).await;
-        let replies = &self.replies;
-        let (begun, first) = (Instant::now(), self.given.get());
+        let replies = self.replies.clone();
+        let (begun, first) = (Instant::now(), self.given);
         replies.begun.set((begun, first));
         replies.rate.set(rate);
         replies.times.borrow_mut().reset();
         replies.answered.set(0);
         replies.accepted.set(0);
         let total = (rate as f64 * during.as_secs_f64()) as u64;
-        let mut sockets = self.sockets.borrow_mut();
-        let traders = sockets.len() as u64;
+        let traders = self.len() as u64;
         for nth in 0..total {
             let at = begun + due(nth, rate);
             if at > Instant::now() {
                 sleep_until(at).await;
             }
             let line = line(nth / traders, nth % traders);
-            sockets[(nth % traders) as usize].send(command(self.next(), &line)).await?;
+            self.give((nth % traders) as usize, &line).await?;
         }
         let waiting = Instant::now();
         while replies.answered.get() < total && waiting.elapsed() < PATIENCE {

@@ -35,7 +35,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(server: &Server, options: &Options) -> Done {
     let during = Duration::from_secs(options.seconds);
-    let traders = Traders::sign_up(server, options.commands, true).await?;
+    let mut traders = Traders::sign_up(server, options.commands, true).await?;
     traders.trade(options.commands, Duration::from_secs(2)).await?;
     let alone = traders.trade(options.commands, during).await?;
 
