@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 pub const WAITING: usize = 32;
 
 /// The niceness of the threads: who trades goes first, and sign-ins still come through.
-const NICE: i32 = 10;
+const NICE: i32 = 5;
 
 /// Memory and passes of Argon2id, as OWASP recommends them: 19 MiB, twice.
 const MEMORY_KIB: u32 = 19 << 10;
