@@ -2,12 +2,11 @@
 
 use crate::Done;
 use crate::people::{command, open_all, sign_up};
+use crate::plain::Plain;
 use crate::report::{Report, load_average, times};
 use crate::server::Server;
-use crate::wire::Socket;
 use futures_util::{SinkExt, StreamExt};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::spawn_local;
@@ -36,6 +35,7 @@ pub(crate) struct Options {
 struct Heard {
     pushes: Cell<u64>,
     lagged: Cell<u64>,
+    last: Cell<Option<Instant>>,
     ended: Cell<u64>,
 }
 
@@ -45,41 +45,49 @@ pub(crate) async fn run(server: &Server, options: &Options, files: u64) -> Done 
     }
     let people = sign_up(server, options.users as usize).await?;
     let heard = Rc::new(Heard::default());
-    let dues = Rc::new(RefCell::new(vec![Instant::now(); people.len()]));
+    let begun = Rc::new(Cell::new(None::<Instant>));
     let delays = Rc::new(RefCell::new(times()));
-    let drivers = RefCell::new(BTreeMap::new());
-    let take = |nth: usize, socket: Socket| {
+    let take = |nth: usize, mut socket: Plain| {
         let user = nth % people.len();
-        let (sink, mut stream) = socket.split();
-        if nth < people.len() {
-            drivers.borrow_mut().insert(user, sink);
-        }
-        let (heard, dues, delays) = (heard.clone(), dues.clone(), delays.clone());
+        let (heard, begun, delays) = (heard.clone(), begun.clone(), delays.clone());
+        let (users, rate) = (options.users, options.rate);
         spawn_local(async move {
-            while let Some(Ok(message)) = stream.next().await {
-                let Ok(text) = message.to_text() else { continue };
-                if text.contains("\"type\":\"update\"") {
+            let each = |text: &[u8]| {
+                // Their names are sorted, so that the type stands last.
+                if text.ends_with(b"\"type\":\"update\"}") {
                     heard.pushes.set(heard.pushes.get() + 1);
-                    let delay = dues.borrow()[user].elapsed().as_micros() as u64;
-                    delays.borrow_mut().saturating_record(delay);
-                } else if text.contains("\"type\":\"lagged\"") {
+                    heard.last.set(Some(Instant::now()));
+                    // Each command adds a dollar: the cash tells which one this is.
+                    let nth = cash(text).map(|cash| (cash - 1) * users + user as u64);
+                    if let (Some(nth), Some(begun)) = (nth, begun.get()) {
+                        let delay = (begun + due(nth, rate)).elapsed().as_micros() as u64;
+                        delays.borrow_mut().saturating_record(delay);
+                    }
+                } else if text.ends_with(b"\"type\":\"lagged\"}") {
                     heard.lagged.set(heard.lagged.get() + 1);
                 }
-            }
+            };
+            while socket.hear(each).await {}
             heard.ended.set(heard.ended.get() + 1);
         });
     };
     let sockets = options.sockets as usize;
-    let (_, fault) = open_all(server, &people, sockets, &["account"], take).await;
+    let (_, fault) = open_all(server, &people, sockets, "account", take).await;
     if let Some(fault) = fault {
         return Err(fault.into());
     }
-    let mut drivers = drivers.into_inner();
+    let mut drivers = Vec::with_capacity(people.len());
+    for (nth, person) in people.iter().enumerate() {
+        let (sink, answers) = person.socket(server, nth, &[]).await?.split();
+        spawn_local(answers.for_each(async |_| {}));
+        drivers.push(sink);
+    }
     // To say what they want to hear of has used up what users may say at once.
     sleep(Duration::from_secs(4)).await;
     heard.pushes.set(0);
     delays.borrow_mut().reset();
-    let (begun, processor) = (Instant::now(), server.processor_s());
+    let (started, processor) = (Instant::now(), server.processor_s());
+    begun.set(Some(started));
     let commands = options.rate * options.seconds;
     let expected: u64 = (0..commands)
         .map(|nth| {
@@ -89,19 +97,18 @@ pub(crate) async fn run(server: &Server, options: &Options, files: u64) -> Done 
         .sum();
     for nth in 0..commands {
         let user = (nth % options.users) as usize;
-        let at = begun + Duration::from_nanos(nth * 1_000_000_000 / options.rate);
+        let at = started + due(nth, options.rate);
         if at > Instant::now() {
             sleep_until(at).await;
         }
-        dues.borrow_mut()[user] = at;
-        let driver = drivers.get_mut(&user).ok_or("a user without a websocket")?;
-        driver.send(command(nth, "ADD,1.00")).await?;
+        drivers[user].send(command(nth, "ADD,1.00")).await?;
     }
     let waiting = Instant::now();
     while heard.pushes.get() < expected && waiting.elapsed() < Duration::from_secs(2) {
         sleep(Duration::from_millis(5)).await;
     }
-    let (during, pushes) = (begun.elapsed(), heard.pushes.get());
+    let last = heard.last.get().unwrap_or(started);
+    let (during, pushes) = (last.duration_since(started), heard.pushes.get());
     let mut report = Report::default();
     report.count("websockets", options.sockets);
     report.count("disconnects", heard.ended.get());
@@ -120,4 +127,16 @@ pub(crate) async fn run(server: &Server, options: &Options, files: u64) -> Done 
     }
     report.put("load average", load_average(), load_average());
     Ok(report)
+}
+
+/// When the nth command is due.
+fn due(nth: u64, rate: u64) -> Duration {
+    Duration::from_nanos(nth * 1_000_000_000 / rate)
+}
+
+/// The whole dollars of an account that has nothing but cash.
+fn cash(text: &[u8]) -> Option<u64> {
+    let rest = text.strip_prefix(br#"{"account":{"buy_orders":[],"cash":""#)?;
+    let digits = rest.split(|byte| *byte == b'.').next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|cash| *cash > 0)
 }

@@ -13,6 +13,7 @@
 mod commands;
 mod fanout;
 mod people;
+mod plain;
 mod report;
 mod server;
 mod sign_ins;

@@ -1,5 +1,6 @@
 //! Users to test with.
 
+use crate::plain::Plain;
 use crate::server::Server;
 use crate::wire::{self, Socket};
 use futures_util::{SinkExt, StreamExt, stream};
@@ -79,18 +80,53 @@ impl Person {
     }
 }
 
-/// Opens `count` websockets that share `people` and hear of `channels`, and hands each to `take`
+impl Person {
+    /// The same as [`Person::socket`], for one that only listens.
+    pub(crate) async fn listener(
+        &self,
+        server: &Server,
+        nth: usize,
+        channel: &str,
+    ) -> Result<Plain, Box<dyn Error>> {
+        let mut socket = Plain::new(self.socket(server, nth, &[]).await?);
+        let said = json!({ "subscribe": [channel] }).to_string();
+        socket.say(&said).await?;
+        loop {
+            let (mut heard, mut refused) = (false, false);
+            let open = socket.hear(|text| {
+                heard |= contains(text, b"\"type\":\"subscribed\"");
+                refused |= contains(text, b"\"type\":\"error\"");
+            });
+            if !open.await {
+                return Err("closed".into());
+            }
+            if heard {
+                return Ok(socket);
+            }
+            if refused {
+                sleep(AGAIN).await;
+                socket.say(&said).await?;
+            }
+        }
+    }
+}
+
+fn contains(text: &[u8], wanted: &[u8]) -> bool {
+    text.windows(wanted.len()).any(|part| part == wanted)
+}
+
+/// Opens `count` websockets that share `people` and hear of `channel`, and hands each to `take`
 /// with its number. Returns how many did not open, and why the first of them.
 pub(crate) async fn open_all(
     server: &Server,
     people: &[Person],
     count: usize,
-    channels: &[&str],
-    take: impl Fn(usize, Socket),
+    channel: &str,
+    take: impl Fn(usize, Plain),
 ) -> (u64, Option<String>) {
     let take = &take;
     let opened = stream::iter(0..count).map(|nth| async move {
-        let socket = people[nth % people.len()].socket(server, nth, channels).await;
+        let socket = people[nth % people.len()].listener(server, nth, channel).await;
         socket.map(|socket| take(nth, socket)).map_err(|error| error.to_string())
     });
     let faults = opened.buffer_unordered(OPENING).filter_map(async |opened| opened.err());

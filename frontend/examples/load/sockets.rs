@@ -2,9 +2,9 @@
 
 use crate::Done;
 use crate::people::{self, command, open_all, sign_up};
+use crate::plain::Plain;
 use crate::report::{Report, load_average, times};
 use crate::server::Server;
-use crate::wire::Socket;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -61,22 +61,23 @@ pub(crate) async fn run(server: &Server, options: &Options, files: u64) -> Done 
     let heard = Rc::new(Heard::default());
     let due = Rc::new(Cell::new(Instant::now()));
     let delays = Rc::new(RefCell::new(times()));
-    let take = |_, mut socket: Socket| {
+    let take = |_, mut socket: Plain| {
         let (heard, due, delays) = (heard.clone(), due.clone(), delays.clone());
         spawn_local(async move {
-            while let Some(Ok(message)) = socket.next().await {
-                if message.to_text().is_ok_and(|text| text.contains("\"sent_ms\"")) {
+            let each = |text: &[u8]| {
+                if text.starts_with(b"{\"channel\":\"market\"") {
                     heard.updates.set(heard.updates.get() + 1);
                     let delay = due.get().elapsed().as_micros() as u64;
                     delays.borrow_mut().saturating_record(delay);
                 }
-            }
+            };
+            while socket.hear(each).await {}
             if !heard.stopping.get() {
                 heard.ended.set(heard.ended.get() + 1);
             }
         });
     };
-    let (failed, fault) = open_all(server, &people, options.count, &["market"], take).await;
+    let (failed, fault) = open_all(server, &people, options.count, "market", take).await;
     if let Some(fault) = fault {
         eprintln!("{failed} websockets did not open; the first: {fault}");
     }
