@@ -38,16 +38,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::select;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use trail::LogTrail;
 pub use users::{UserCommand, user};
 
 /// How long the replies to commands that are on their way are waited for at the end: the longest
 /// quote takes less.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the end of the record of who came is waited for.
+const RECORDED: Duration = Duration::from_secs(2);
 
 /// Batches of account updates that may wait for the frontend; what has no room is read anew.
 const UPDATES: usize = 4096;
@@ -244,8 +247,12 @@ async fn serve(
     keys::vouch(key.as_ref(), log, &stopped.log, clock.unix_ms(clock.now()));
     during("compressing segments", || drop(keeper));
     drop(access);
-    // The thread that writes the record has nothing left to do.
-    let _ = recording.join();
+    // The record is whole when its thread has ended: at once, unless a request that was cut off still
+    // holds on to it. What it was told is on the disk soon in any case.
+    let begun = Instant::now();
+    while !recording.is_finished() && begun.elapsed() < RECORDED {
+        sleep(Duration::from_millis(1)).await;
+    }
     (kept.first_transaction..=last_transaction).for_each(|number| kept.played.insert(number));
     let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
     let (last, chain) = (stopped.log.last, stopped.log.chain);
