@@ -65,6 +65,8 @@ pub struct Config {
     pub heartbeat: Heartbeat,
     /// Threads that serve.
     pub threads: usize,
+    /// Connections that may be open at once.
+    pub connections: usize,
 }
 
 impl Config {
@@ -100,6 +102,7 @@ impl Default for Config {
             limits: RateLimits::default(),
             heartbeat: Heartbeat::default(),
             threads: 2,
+            connections: 32 << 10,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What people and programs outside see: commands, accounts, prices and the audit trail over HTTP
 //! and websockets, for those who are signed in; and the client that browsers load.
 //!
-//! * [`server`]: starts the server and ends it in order.
+//! * [`server`]: starts the server and ends it in order; `listen`: where connections come to.
 //! * [`app`]: what all requests share.
 //! * [`http`]: the routes.
 //! * [`live`]: what changes while one looks at it: accounts, prices, the websockets.
@@ -20,6 +20,7 @@ pub mod app;
 pub mod door;
 pub mod fault;
 pub mod http;
+mod listen;
 pub mod live;
 pub mod openapi;
 pub mod outcome;

@@ -23,7 +23,7 @@ use actix_web::{HttpServer, web};
 use bus::{AccountDesk, AccountUpdate, AccountUpdates, Clock, CommandQueue, QuoteNews};
 use domain::trading::entry::CommandDecided;
 use serde_json::json;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -32,9 +32,6 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often the market channel is told of prices.
 const MARKET_EVERY: Duration = Duration::from_millis(250);
-
-/// Connections that may be open at once, for each thread that serves.
-const CONNECTIONS: usize = 16 << 10;
 
 /// What the server needs of the rest of the system.
 pub struct Ports {
@@ -115,7 +112,7 @@ impl Frontend {
             access,
         } = ports;
         let fault = |source| StartError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).map_err(fault)?;
+        let listener = crate::listen::listen(listen).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
         config.origins.extend(own_origins(address, config.tls.is_some()));
         let tls = config.tls.as_ref().map(|tls| tls.server()).transpose()?;
@@ -132,7 +129,7 @@ impl Frontend {
         let outcomes = Outcomes::default();
         requested.iter().for_each(|(number, decided)| outcomes.recall(*number, decided));
         let (limits, speed) = (config.limits, clock.speed());
-        let threads = config.threads;
+        let (threads, connections) = (config.threads, config.connections);
         let app = web::Data::new(App {
             config,
             clock: clock.clone(),
@@ -166,7 +163,7 @@ impl Frontend {
                 .default_service(web::to(pages::page))
         })
         .workers(threads)
-        .max_connections(CONNECTIONS)
+        .max_connections(connections.div_ceil(threads).max(1))
         .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(2)
         .disable_signals();

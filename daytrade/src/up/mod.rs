@@ -1,14 +1,16 @@
 //! `daytrade up`: the whole system in one process, with its trading screen.
 
 mod demo;
+mod figures;
 mod oidc;
+mod open_files;
 mod requests;
 mod trail;
 mod users;
 
 use crate::Failure;
 use crate::cli::QuoteSource;
-use crate::followers::Store;
+use crate::followers::{Store, warn_of_dead_letters};
 use crate::keys::{self, KeyArgs};
 use crate::replay::folder::log_in;
 use crate::restore::{self, Restored, warn_of};
@@ -17,6 +19,7 @@ use crate::terminal::{during, say, warn};
 use ::workload::played::Played;
 use anyhow::{Context as _, anyhow};
 use audit_logger::dumplog::DumpRequest;
+use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::follow::{Follower, State};
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use audit_logger::postgres::PostgresUrl;
@@ -25,11 +28,13 @@ use bus::Clock;
 use clap::Args;
 use console::style;
 use demo::Demo;
+use figures::Figures;
 use frontend::people::{AccessLog, UserStore};
 use frontend::tls::Certificate;
 use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
 use indicatif::{HumanCount, HumanDuration};
 use oidc::OidcOptions;
+use open_files::Room;
 use quote_manager::simulator::DelayModel;
 use quote_manager::source::{ClientOptions, StrategyKind};
 use serde_json::json;
@@ -117,6 +122,9 @@ pub struct UpOptions {
     /// The certificate's private key, a PEM file
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    search: Option<SearchUrl>,
 
     /// A proxy in front that ends TLS, by its address: its word on where a request comes from is
     /// taken, and cookies are for TLS only. More than one can be given
@@ -167,7 +175,10 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
         (Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
         _ => None,
     };
+    let room = open_files::raise();
+    let figures = figures::keep();
     let doors = Config {
+        connections: room.connections,
         origins: options.origin.clone(),
         tls,
         oidc: options.oidc.settings().map_err(Failure::Usage)?,
@@ -182,7 +193,8 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
     if let Some(torn) = &end.torn {
         warn_of(torn);
     }
-    actix::System::new().block_on(serve(&options, doors, &log, lock, restored, &end))
+    let outside = Outside { doors, room, figures };
+    actix::System::new().block_on(serve(&options, outside, &log, lock, restored, &end))
 }
 
 /// What is kept of a log that was read, for the snapshot at the end.
@@ -192,14 +204,22 @@ struct Kept {
     first_transaction: u64,
 }
 
+/// What the process has to offer to those outside.
+struct Outside {
+    doors: Config,
+    room: Room,
+    figures: Figures,
+}
+
 async fn serve(
     options: &UpOptions,
-    doors: Config,
+    outside: Outside,
     log: &Path,
     lock: segments::FolderLock,
     restored: Restored,
     end: &LogEnd,
 ) -> Result<ExitCode, Failure> {
+    let Outside { doors, room, figures } = outside;
     let Restored { ledger, played, dumps, last_ms, .. } = restored;
     let first_transaction = played.ranges().last().map_or(1, |(_, last)| last + 1);
     let mut kept = Kept { played, dumps, first_transaction };
@@ -212,13 +232,10 @@ async fn serve(
     let keeper = Keeper::start(log, key.clone(), true)?;
     writer.tell_closed(keeper.listener());
     let durable = writer.durable();
-    let follower = match &options.audit {
-        Some(url) => {
-            let store = Store::Postgres(url.clone());
-            Some(store.follow(log, &options.server, Some(durable.clone()))?)
-        }
-        None => None,
-    };
+    let followers = Store::given(options.audit.as_ref(), options.search.as_ref())
+        .iter()
+        .map(|store| store.follow(log, &options.server, Some(durable.clone())))
+        .collect::<anyhow::Result<Vec<Follower>>>()?;
     let (told, updates) = mpsc::channel(UPDATES);
     let system =
         System::start(setup(options, told), &clock, writer, ledger.into_accounts()).await?;
@@ -244,11 +261,11 @@ async fn serve(
         true => Some(Demo::make(&users, &access, &frontend, &system.accounts, &clock).await?),
         false => None,
     };
-    tell(options, &frontend, entries, accounts, &clock, demo.as_ref());
+    tell(options, &frontend, entries, accounts, &clock, demo.as_ref(), &room);
     let market = demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door(), clock.clone())));
 
     let gauges = frontend.tell();
-    let ended_by = watch_over(&system, follower.as_ref(), &durable, gauges).await?;
+    let ended_by = watch_over(&system, &followers, &durable, &figures, gauges).await?;
 
     warn(format_args!("\n{ended_by}: ending in order; once more ends at once"));
     at_once_next_time();
@@ -264,6 +281,10 @@ async fn serve(
         ));
     }
     let stopped = system.stop().await?;
+    drop(followers);
+    if options.search.is_some() {
+        warn_of_dead_letters(log)?;
+    }
     keys::vouch(key.as_ref(), log, &stopped.log, clock.unix_ms(clock.now()));
     during("compressing segments", || drop(keeper));
     // A connection whose client did not go may still hold the record.
@@ -305,6 +326,7 @@ fn tell(
     accounts: usize,
     clock: &Clock,
     demo: Option<&Demo>,
+    room: &Room,
 ) {
     let address = frontend.url();
     say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(&address).cyan().bold()));
@@ -363,14 +385,18 @@ fn tell(
              refused; give the name, such as --origin https://trade.example.com"
         ));
     }
+    if let Some(told) = room.told() {
+        line("room", &told);
+    }
     say(format_args!("\n  {}\n", style("Ctrl-C ends it; nothing is lost").dim()));
 }
 
 /// Tells the frontend how the system is doing until it is to end; returns what asked for that.
 async fn watch_over(
     system: &System,
-    follower: Option<&Follower>,
+    followers: &[Follower],
     durable: &watch::Receiver<u64>,
+    figures: &Figures,
     tell: impl Fn(Gauges),
 ) -> anyhow::Result<&'static str> {
     let mut ticks = interval(Duration::from_secs(1));
@@ -393,7 +419,8 @@ async fn watch_over(
             armed: orders.armed,
             stocks: orders.stocks,
             fired: orders.met,
-            followers: follower.map_or_else(|| json!([]), |follower| json!([lag(follower)])),
+            followers: followers.iter().map(lag).collect(),
+            figures: figures.text(),
         });
     }
 }

@@ -9,6 +9,7 @@ use audit_logger::elasticsearch::ElasticsearchSink;
 use audit_logger::follow::{LogId, Position, Tail};
 use audit_logger::parity::Mirror;
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -104,4 +105,38 @@ fn a_search_server_that_is_not_there_holds_up_no_run_and_no_password_is_told() {
     asked(&["audit", "status"], 2);
     let told = asked(&["audit", "status", "--search", "http://db:9200/index"], 2);
     assert!(told.contains("behind the port"), "{told}");
+}
+
+#[test]
+fn stores_follow_the_trading_screen_too_and_their_lag_is_told() {
+    let (node, server) = (Node::shared(), Server::start());
+    let (search, audit) = (node.address(), server.address());
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["up", "--listen", "127.0.0.1:0", "--seed-demo", "--search", &search];
+    let more = ["--audit", &audit, "--data", text(folder.path())];
+    let mut child = Guarded::start(&mut daytrade(&[&arguments[..], &more[..]].concat()));
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let address = lines.map_while(Result::ok).find_map(|line| {
+        Some(line.split("http://").nth(1)?.split_whitespace().next()?.to_string())
+    });
+    let address = address.expect("it says where it is");
+    let figure = |store: &str, name: &str| {
+        let text = ureq::get(format!("http://{address}/metrics")).call().unwrap();
+        let text = text.into_body().read_to_string().unwrap();
+        let line = format!("daytrade_follower_{name}{{store=\"{store}\"}} ");
+        let value = text.lines().find_map(|told| told.strip_prefix(&*line)?.parse::<f64>().ok());
+        value.unwrap_or(-1.0)
+    };
+    for store in ["postgres", "elasticsearch"] {
+        // The demo's money, and twelve prices that its market asks for.
+        until("the store has entries", || figure(store, "position") > 20.0);
+        until("the store has all", || figure(store, "lag_entries") == 0.0);
+        assert!(figure(store, "lag_seconds") >= 0.0 && figure(store, "attempts") == 0.0);
+    }
+    let pid = child.0.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    child.ended().with(0);
+    let follow = ["audit", "follow", "--until-complete", "--data", text(folder.path())];
+    run(&[&follow[..], &["--search", &search]].concat()).with(0);
+    assert_same(node, folder.path());
 }

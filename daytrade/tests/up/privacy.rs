@@ -115,6 +115,8 @@ fn a_role_that_is_taken_away_is_gone_at_once_and_on_open_connections() {
     // Whoever is no trader trades no more.
     let add = json!({ "request_id": crate::server::request_id(), "line": "ADD,1.00" });
     ann.post("/api/v1/commands", &add).refuses(403, "forbidden");
+    stream.say(&json!({ "command": add }));
+    assert_eq!(stream.until(&[("type", "refused")])["code"], "forbidden");
     assert_eq!(ann.get("/api/v1/account").ok()["cash"], "1.00");
 }
 

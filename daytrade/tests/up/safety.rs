@@ -1,8 +1,13 @@
 //! What the door does with strangers, liars and noise.
 
-use crate::server::{Client, PASSWORD, Server, request_id};
+use crate::server::{Client, PASSWORD, PATIENCE, Server, request_id};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::sync::mpsc::channel;
+use std::thread;
 
 #[test]
 fn other_sites_pages_change_nothing() {
@@ -233,4 +238,64 @@ fn no_body_breaks_it() {
         })
         .unwrap();
     assert_eq!(ann.get("/healthz").status, 200);
+}
+
+/// A sign-in from the nth address of this machine's own network; answers with what came back.
+#[cfg(target_os = "linux")]
+fn sign_in_from(nth: u8, server: SocketAddr, user: &str) -> String {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 2, 0, nth], 0)).into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    let mut stream = std::net::TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let body = json!({ "user": user, "password": "not the password" }).to_string();
+    let request = format!(
+        "POST /api/v1/session HTTP/1.1\r\nhost: {server}\r\ncontent-type: application/json\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // The server may be gone before all have their turn.
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+/// No limit of an address or an account stops these: they come from everywhere, for everybody.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_flood_of_sign_ins_is_held_off_and_commands_go_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    let address: SocketAddr = server.address.parse().unwrap();
+    let threads = (thread::available_parallelism().unwrap().get() / 2).max(1);
+    let places = threads * (frontend::people::passwords::WAITING + 1);
+    let (tell, told) = channel();
+    for nth in 0..places + 20 {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            let from = u8::try_from(nth % 250).unwrap() + 1;
+            let _ = tell.send(sign_in_from(from, address, &format!("user{nth}")));
+        });
+    }
+    drop(tell);
+    let (mut held_off, mut checked) = (0, 0);
+    while held_off == 0 {
+        let answer = told.recv_timeout(PATIENCE).expect("one is held off");
+        checked += usize::from(answer.starts_with("HTTP/1.1 401"));
+        if answer.starts_with("HTTP/1.1 429") {
+            assert!(answer.contains("retry-after: 2\r\n") && answer.contains("busy"), "{answer}");
+            held_off += 1;
+        }
+    }
+    ann.accepted("ADD,1.00");
+    checked += told.try_iter().filter(|answer| answer.starts_with("HTTP/1.1 401")).count();
+    assert!(checked < places, "the command came after all of them");
+    // Those who wait have their turn.
+    while checked == 0 {
+        let answer = told.recv_timeout(PATIENCE).expect("one is checked");
+        checked += usize::from(answer.starts_with("HTTP/1.1 401"));
+    }
+    server.kill();
 }

@@ -242,8 +242,12 @@ impl Client {
         outcome
     }
 
-    /// Opens a websocket.
-    pub fn stream(&self, origin: Option<&str>) -> Result<Stream, u16> {
+    /// The request that opens a websocket from the page of the server itself.
+    pub fn stream_request(&self) -> ureq::http::Request<()> {
+        self.stream_from(Some(&format!("http://{}", self.address)))
+    }
+
+    fn stream_from(&self, origin: Option<&str>) -> ureq::http::Request<()> {
         let mut request = format!("ws://{}/api/v1/stream", self.address)
             .into_client_request()
             .expect("an address");
@@ -253,6 +257,12 @@ impl Client {
         if let Some(origin) = origin {
             request.headers_mut().insert("origin", origin.parse().unwrap());
         }
+        request
+    }
+
+    /// Opens a websocket.
+    pub fn stream(&self, origin: Option<&str>) -> Result<Stream, u16> {
+        let request = self.stream_from(origin);
         let socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         match client(request, socket) {

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[serde(deny_unknown_fields)]
 pub struct CommandRequest {
     /// A UUID that the client makes: the same one again gives the same outcome.
-    request_id: String,
+    pub(crate) request_id: String,
     /// One of the 16 commands.
     name: Option<String>,
     /// Its stock.
@@ -46,24 +46,44 @@ pub(crate) async fn command(
     caller: Caller,
     body: web::Bytes,
 ) -> Result<HttpResponse, Fault> {
-    caller.must_be(Role::Trader)?;
     app.by_commander.take(caller.user.clone(), app.now_ms())?;
     let asked: CommandRequest = json(&body)?;
+    let outcome = outcome(begin(&app, caller.user, &asked)?).await?;
+    Ok(HttpResponse::Ok().json(&*outcome))
+}
+
+/// Begins what `user` asks for, in the order of the calls.
+///
+/// # Errors
+/// It is no command, or the user is no trader.
+pub(crate) fn begin(
+    app: &web::Data<App>,
+    user: UserName,
+    asked: &CommandRequest,
+) -> Result<watch::Receiver<Known>, Fault> {
+    if !app.users.roles(&user).contains(&Role::Trader) {
+        return Err(Fault::Forbidden(Role::Trader.as_str()));
+    }
     let request_id = uuid(&asked.request_id)?;
-    let action = asked.action(&caller.user)?;
-    let mut known = match app.outcomes.begin(&caller.user, &request_id) {
+    let action = asked.action(&user)?;
+    Ok(match app.outcomes.begin(&user, &request_id) {
         Turn::Repeated(known) => known,
         Turn::First(tell, known) => {
-            carry_out(&app, caller.user, request_id, action, tell);
+            carry_out(app, user, request_id, action, tell);
             known
         }
-    };
-    let outcome = match tokio::time::timeout(PATIENCE, known.wait_for(Option::is_some)).await {
-        Ok(Ok(outcome)) => outcome.clone(),
-        Ok(Err(_)) | Err(_) => None,
-    };
-    let outcome = outcome.unwrap_or(Err(Fault::Unavailable))?;
-    Ok(HttpResponse::Ok().json(&*outcome))
+    })
+}
+
+/// Waits for what came of a request.
+///
+/// # Errors
+/// It was not carried out, or nobody knows yet.
+pub(crate) async fn outcome(mut known: watch::Receiver<Known>) -> Result<Arc<OutcomeView>, Fault> {
+    match tokio::time::timeout(PATIENCE, known.wait_for(Option::is_some)).await {
+        Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(Fault::Unavailable)),
+        Ok(Err(_)) | Err(_) => Err(Fault::Unavailable),
+    }
 }
 
 /// Carries a command out whether or not anybody waits for it.

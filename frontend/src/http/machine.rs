@@ -89,5 +89,6 @@ pub(crate) async fn metrics(app: web::Data<App>) -> HttpResponse {
         "Commands that used a known price.",
         now.quotes.cache_hits as f64,
     );
+    text.push_str(&app.vitals.figures());
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }

@@ -61,7 +61,7 @@ pub fn frame(topic: &Topic, seq: u64, json: &Value) -> Frame {
 /// A connection, as the hub knows it.
 struct Listener {
     id: u64,
-    sender: mpsc::Sender<Frame>,
+    sender: mpsc::Sender<Arc<Frame>>,
     missed: Arc<Missed>,
 }
 
@@ -77,8 +77,8 @@ pub struct Ear {
     /// Its number.
     pub id: u64,
     /// What it is told.
-    pub frames: mpsc::Receiver<Frame>,
-    sender: mpsc::Sender<Frame>,
+    pub frames: mpsc::Receiver<Arc<Frame>>,
+    sender: mpsc::Sender<Arc<Frame>>,
     missed: Arc<Missed>,
     hub: Hub,
 }
@@ -164,7 +164,7 @@ impl Hub {
     pub fn push(&self, topic: &Topic, make: impl FnOnce() -> Frame) {
         let topics = self.lock();
         let Some(listeners) = topics.get(topic).filter(|all| !all.is_empty()) else { return };
-        let message = make();
+        let message = Arc::new(make());
         for listener in listeners {
             match listener.sender.try_send(message.clone()) {
                 Ok(()) => self.0.pushed.fetch_add(1, Ordering::Relaxed),
@@ -230,6 +230,24 @@ mod tests {
         assert!(slow.take_lagged().is_empty() && quick.take_lagged().is_empty());
         let held = std::iter::from_fn(|| slow.frames.try_recv().ok()).count();
         assert_eq!((held, hub.pushed().1), (QUEUE, 10));
+    }
+
+    #[test]
+    fn a_message_is_made_once_however_many_hear_it() {
+        let hub = Hub::default();
+        let mut ears: Vec<Ear> = (0..100).map(|_| hub.connect()).collect();
+        ears.iter().for_each(|ear| ear.listen(&Topic::Market));
+        let mut made = 0;
+        hub.push(&Topic::Market, || {
+            made += 1;
+            frame(&Topic::Market, 1, &json!({ "n": 1 }))
+        });
+        assert_eq!(made, 1);
+        let told: Vec<_> = ears.iter_mut().map(|ear| ear.frames.try_recv().unwrap()).collect();
+        let text = told[0].text.as_bytes().as_ptr();
+        // The same bytes, not equal ones.
+        assert!(told.iter().all(|frame| frame.text.as_bytes().as_ptr() == text));
+        assert_eq!(hub.pushed(), (100, 0));
     }
 
     #[test]

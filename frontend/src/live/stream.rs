@@ -5,9 +5,11 @@
 
 use super::account::LiveAccount;
 use super::frames::{self, Breach};
-use super::hub::{Ear, Frame, Topic};
+use super::hub::{Ear, Frame, QUEUE, Topic};
+use super::on_the_way::{Ended, OnTheWay};
 use crate::Fault;
 use crate::app::{App, Caller};
+use crate::http::commands::CommandRequest;
 use crate::http::json;
 use crate::outcome::EventView;
 use crate::people::{Role, Session};
@@ -20,6 +22,7 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json as object};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::select;
@@ -45,6 +48,7 @@ struct Said {
     subscribe: Vec<String>,
     unsubscribe: Vec<String>,
     resume: Resume,
+    command: Option<CommandRequest>,
     ping: Option<u64>,
 }
 
@@ -84,6 +88,7 @@ pub(crate) async fn stream(
         session: caller.session,
         socket,
         topics: Vec::new(),
+        on_the_way: OnTheWay::default(),
         account_seq: 0,
     };
     actix_web::rt::spawn(connection.run(messages));
@@ -128,6 +133,7 @@ struct Connection {
     socket: Socket,
     ear: Ear,
     topics: Vec<Topic>,
+    on_the_way: OnTheWay,
     /// The number of the last entry that the client has seen in its account.
     account_seq: u64,
 }
@@ -137,8 +143,11 @@ impl Connection {
         let beat = self.app.config.heartbeat;
         let mut ticks = interval_at(Instant::now() + beat.every, beat.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut closing = self.app.closing.subscribe();
+        let app = self.app.clone();
+        let mut closing = app.closing.subscribe();
+        let mut closing = pin!(closing.wait_for(|closing| *closing));
         let lagged = self.ear.watch_lag();
+        let mut lagging = pin!(lagged.happened());
         let mut heard = Instant::now();
         let end = loop {
             let done = select! {
@@ -151,18 +160,18 @@ impl Connection {
                     None => Err(End::Gone),
                 },
                 Some(frame) = self.ear.frames.recv() => self.tell(frame).await,
+                ended = self.on_the_way.next() => self.send(ended.text()).await,
                 _ = ticks.tick() => match heard.elapsed() > beat.patience {
                     true => Err(End::Because(CloseCode::Other(SILENT), "silent for too long")),
                     false => self.beat().await,
                 },
-                () = lagged.happened() => Ok(()),
-                _ = closing.wait_for(|closing| *closing) => {
+                () = &mut lagging => {
+                    lagging.set(lagged.happened());
+                    self.catch_up().await
+                }
+                _ = &mut closing => {
                     Err(End::Because(CloseCode::Away, "the server stops"))
                 }
-            };
-            let done = match done {
-                Ok(()) => self.catch_up().await,
-                Err(end) => Err(end),
             };
             if let Err(end) = done {
                 break end;
@@ -222,12 +231,13 @@ impl Connection {
                 if !self.is_signed_in() {
                     return Err(End::Because(CloseCode::Other(SIGNED_OUT), "signed out"));
                 }
-                if let Err(fault) = self.app.by_commander.take(self.user.clone(), now_ms) {
-                    return self.fault(&fault).await;
-                }
-                match json::<Said>(text.as_bytes()) {
-                    Ok(said) => self.heed(said).await,
-                    Err(fault) => self.fault(&fault).await,
+                let allowed = self.app.by_commander.take(self.user.clone(), now_ms);
+                match (allowed, json::<Said>(text.as_bytes())) {
+                    (Ok(()), Ok(said)) => self.heed(said).await,
+                    (Err(fault), Ok(Said { command: Some(asked), .. })) => {
+                        self.send(Ended::refused(asked.request_id, fault).text()).await
+                    }
+                    (Err(fault), _) | (_, Err(fault)) => self.fault(&fault).await,
                 }
             }
             AggregatedMessage::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
@@ -245,6 +255,11 @@ impl Connection {
         if let Some(number) = said.ping {
             let pong = object!({ "type": "pong", "ping": number, "now_ms": self.app.now_ms() });
             self.send_json(pong).await?;
+        }
+        if let Some(asked) = said.command
+            && let Some(ended) = self.on_the_way.begin(&self.app, &self.user, asked)
+        {
+            self.send(ended.text()).await?;
         }
         for name in &said.unsubscribe {
             if let Ok(topic) = self.topic(name) {
@@ -374,7 +389,18 @@ impl Connection {
         self.send_json(message).await
     }
 
-    async fn tell(&mut self, frame: Frame) -> Result<(), End> {
+    /// Tells a message, and what else waits: all of it leaves in one write.
+    async fn tell(&mut self, frame: Arc<Frame>) -> Result<(), End> {
+        let mut next = Some(frame);
+        for _ in 0..QUEUE {
+            let Some(frame) = next else { break };
+            self.pass_on(&frame).await?;
+            next = self.ear.frames.try_recv().ok();
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&mut self, frame: &Frame) -> Result<(), End> {
         if let Topic::Account(_) = frame.topic {
             // What a snapshot had already.
             if frame.seq <= self.account_seq {
@@ -383,17 +409,28 @@ impl Connection {
             self.account_seq = frame.seq;
         }
         if frame.topic == Topic::Operations && !self.is_operator() {
-            // The role was taken away since.
+            // The role was taken away since: it is said once.
+            if !self.topics.contains(&Topic::Operations) {
+                return Ok(());
+            }
             self.topics.retain(|topic| *topic != Topic::Operations);
             self.ignore(&Topic::Operations).await;
             return self.fault(&Fault::Forbidden(Role::Operator.as_str())).await;
         }
-        self.send(frame.text).await
+        self.send(frame.text.clone()).await
     }
 
-    /// After something was missed: says so, and how things stand.
+    /// After something was missed: says so, and how things stand. What still waits of it is older
+    /// than that, and is passed over.
     async fn catch_up(&mut self) -> Result<(), End> {
-        for topic in self.ear.take_lagged() {
+        let lagged = self.ear.take_lagged();
+        for _ in 0..QUEUE {
+            let Ok(frame) = self.ear.frames.try_recv() else { break };
+            if !lagged.contains(&frame.topic) {
+                self.pass_on(&frame).await?;
+            }
+        }
+        for topic in lagged {
             if self.topics.contains(&topic) {
                 let channel = topic.to_string();
                 self.send_json(object!({ "type": "lagged", "channel": channel })).await?;

@@ -25,6 +25,8 @@ pub struct Gauges {
     pub fired: u64,
     /// The stores that follow the log.
     pub followers: serde_json::Value,
+    /// Figures of other services, in the form of Prometheus.
+    pub figures: String,
 }
 
 /// What the quote server was asked.
@@ -214,6 +216,11 @@ impl Vitals {
             series: counted.series.iter().copied().collect(),
             ..Operations::default()
         }
+    }
+
+    /// Figures of other services, in the form of Prometheus.
+    pub(crate) fn figures(&self) -> String {
+        self.lock().gauges.figures.clone()
     }
 
     pub(crate) fn totals(&self) -> Totals {

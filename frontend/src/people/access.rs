@@ -7,9 +7,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Events that may wait for the disk; beyond it whoever signs in waits.
 const WAITING: usize = 4096;
+
+/// How long what happens is gathered before it is flushed: each flush holds up those of the log.
+const GATHERED: Duration = Duration::from_millis(100);
 
 /// The longest name of a browser that is kept, in characters.
 const AGENT: usize = 200;
@@ -80,12 +84,17 @@ impl AccessLog {
 fn write(mut file: File, events: &Receiver<Option<Vec<u8>>>) {
     let mut open = true;
     while open && let Ok(Some(mut lines)) = events.recv() {
-        while let Ok(more) = events.try_recv() {
-            let Some(more) = more else {
-                open = false;
-                break;
-            };
-            lines.extend(more);
+        let flushed_at = Instant::now() + GATHERED;
+        loop {
+            let rest = flushed_at.saturating_duration_since(Instant::now());
+            match events.recv_timeout(rest) {
+                Ok(Some(more)) => lines.extend(more),
+                Ok(None) => {
+                    open = false;
+                    break;
+                }
+                Err(_) => break,
+            }
         }
         if let Err(error) = file.write_all(&lines).and_then(|()| file.sync_data()) {
             tracing::error!(%error, "the access record cannot be written");
