@@ -112,14 +112,15 @@ fn sweep() {
 }
 
 /// A port that is free, below those that the system hands out to clients: while a server of a test
-/// is down nobody takes its port, not even the client that tries to reach it.
+/// is down nobody takes its port, not even the client that tries to reach it. Servers of other kinds
+/// that tests start have ranges of their own: this one takes seconds to bind its port.
 fn quiet_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let nth = (std::process::id() as u16).wrapping_mul(61);
         let nth = nth.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         // The program that starts an OpenSearch knows these ports only.
-        let port = if is_opensearch() { 9201 + nth % 99 } else { 10_000 + nth % 20_000 };
+        let port = if is_opensearch() { 9201 + nth % 99 } else { 21_000 + nth % 11_000 };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

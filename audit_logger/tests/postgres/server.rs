@@ -74,7 +74,7 @@ fn quiet_port() -> u16 {
     loop {
         let nth = (std::process::id() as u16).wrapping_mul(61);
         let nth = nth.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + nth % 20_000;
+        let port = 10_000 + nth % 11_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

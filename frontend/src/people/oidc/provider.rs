@@ -91,8 +91,6 @@ pub(super) fn check_address(issuer: &str, address: &str) -> Result<Url, OidcErro
 
 impl Provider {
     pub(super) fn new(settings: OidcSettings) -> Result<Provider, OidcError> {
-        // There is one already where something else in the process set it.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(PATIENCE)
