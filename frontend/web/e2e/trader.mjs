@@ -51,6 +51,7 @@ export async function trade(world) {
   await order(world);
   await lookBack(world);
   await keepApart(world);
+  await useTheExample(world);
 }
 
 async function buy({ step, looker, page }) {
@@ -184,6 +185,28 @@ async function lookBack({ step, looker, page, names }) {
     await page.keyboard.press("?");
     await looker.look(page, "help", "dialog.sheet");
     await page.keyboard.press("Escape");
+  });
+}
+
+/** The client of the examples, in a page as whoever writes one has it. */
+async function useTheExample({ step, other }) {
+  await step("the example client hears of what it does", async () => {
+    const example = await readFile(new URL("../../examples/browser.js", import.meta.url), "utf8");
+    // As if typed into the console: the page itself may run no text.
+    const [outcome, cash, refused] = await other.evaluate(`(async () => {
+      ${example}
+      let heard;
+      const added = new Promise((resolve) => (heard = resolve));
+      const desk = daytradeDesk({ account: (account, events) => events.length > 0 && heard(account) });
+      const outcome = await desk.command("ADD,2.50");
+      const { cash } = await added;
+      const refused = await desk.command("COMMIT_BUY,too,many");
+      desk.close();
+      return [outcome, cash, refused.code];
+    })()`);
+    expect(outcome.accepted && outcome.cash_change === "2.50", `the outcome is ${JSON.stringify(outcome)}`);
+    expect(cash === "2.50", `the account has ${cash}`);
+    expect(refused === "invalid_arguments", `the refusal is ${refused}`);
   });
 }
 
