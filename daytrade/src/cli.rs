@@ -20,7 +20,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use workload::player::Rate;
 
-/// A trading simulator: replays course workloads into a verified audit log.
+/// A trading simulator: replays course workloads into a verified audit log, and serves a trading screen.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {

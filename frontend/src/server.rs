@@ -316,6 +316,7 @@ async fn every_second(app: web::Data<App>) {
         if let Ok(Err(error)) = web::block(move || users.refresh()).await {
             tracing::error!(%error, "the users cannot be read");
         }
+        app.users.take_new_passwords().iter().for_each(|user| app.sessions.end_all(user));
         if let Some(tls) = app.config.tls.clone() {
             match web::block(move || tls.refresh()).await {
                 Ok(Ok(true)) => tracing::info!("the certificate is renewed"),

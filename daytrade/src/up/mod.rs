@@ -114,6 +114,10 @@ pub struct UpOptions {
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
 
+    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    #[arg(long, value_name = "URL")]
+    search: Option<SearchUrl>,
+
     /// Serve by TLS with this certificate: a PEM file that holds it and those that vouch for it,
     /// read again when it changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -122,10 +126,6 @@ pub struct UpOptions {
     /// The certificate's private key, a PEM file
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
-    search: Option<SearchUrl>,
-
     /// A proxy in front that ends TLS, by its address: its word on where a request comes from is
     /// taken, and cookies are for TLS only. More than one can be given
     #[arg(long, value_name = "ADDR")]

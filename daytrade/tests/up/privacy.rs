@@ -3,7 +3,8 @@
 use crate::server::{Client, Server};
 use frontend::http::ROUTES;
 use serde_json::json;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// Routes that anybody may ask.
 const PUBLIC: [&str; 9] = [
@@ -170,4 +171,34 @@ fn the_account_of_a_workload_is_no_strangers() {
     // Numbers go on from the log: the second opened the account.
     let ann = Client::signed_up(&server, "ann");
     assert_eq!(ann.accepted("ADD,1.00")["transaction"], json!(3));
+}
+
+/// Whoever is signed in with a password that somebody had to change may be the reason for it.
+#[test]
+fn another_password_ends_every_session_of_the_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    let bob = Client::signed_up(&server, "bob");
+    let mut stream = ann.own_stream();
+    stream.say(&json!({ "subscribe": ["status"] }));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daytrade"));
+    command.args(["user", "password", "ann", "--data"]).arg(folder.path());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"another long password\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    let ended = loop {
+        if let Err(code) = stream.next() {
+            break code;
+        }
+    };
+    assert_eq!(ended, 4001);
+    ann.get("/api/v1/account").refuses(401, "unauthenticated");
+    bob.get("/api/v1/account").ok();
+    let mut again = Client::of(&server);
+    again
+        .enter("/api/v1/session", "ann", crate::server::PASSWORD)
+        .refuses(401, "wrong_credentials");
+    again.enter("/api/v1/session", "ann", "another long password").ok();
 }

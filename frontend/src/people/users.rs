@@ -115,6 +115,8 @@ pub struct UserStore {
 struct Known {
     users: HashMap<UserName, User>,
     by_identity: HashMap<Identity, UserName>,
+    /// Who has another password than before, for [`UserStore::take_new_passwords`].
+    new_passwords: Vec<UserName>,
     /// Bytes and lines of the file that are known.
     bytes: u64,
     lines: usize,
@@ -128,6 +130,8 @@ impl UserStore {
     pub fn open(path: &Path) -> Result<UserStore, UsersError> {
         let store = UserStore { path: path.to_path_buf(), known: Mutex::default() };
         store.refresh()?;
+        // Nobody was signed in before.
+        store.take_new_passwords();
         Ok(store)
     }
 
@@ -181,6 +185,12 @@ impl UserStore {
         }
     }
 
+    /// Who was given another password since this was asked last: whoever is signed in as one of them
+    /// may be somebody else.
+    pub fn take_new_passwords(&self) -> Vec<UserName> {
+        std::mem::take(&mut self.lock().new_passwords)
+    }
+
     /// Reads the lines behind those that are known. One that a crash cut short is cut off: it
     /// never counted.
     fn read(&self, file: &mut File, known: &mut Known) -> Result<(), UsersError> {
@@ -215,6 +225,9 @@ impl UserStore {
             }
             match known.users.get_mut(&user) {
                 Some(there) => {
+                    if line.password.is_some() && !known.new_passwords.contains(&user) {
+                        known.new_passwords.push(user.clone());
+                    }
                     there.password = line.password.or_else(|| there.password.take());
                     there.identity = line.identity.or_else(|| there.identity.take());
                     there.roles = line.roles.unwrap_or_else(|| there.roles.clone());
