@@ -2,8 +2,10 @@
 
 mod demo;
 mod figures;
+mod greeting;
 mod oidc;
 mod open_files;
+mod options;
 mod requests;
 mod trail;
 mod users;
@@ -11,35 +13,29 @@ mod users;
 use crate::Failure;
 use crate::cli::QuoteSource;
 use crate::followers::{Store, warn_of_dead_letters};
-use crate::keys::{self, KeyArgs};
+use crate::keys;
 use crate::replay::folder::log_in;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{System, SystemOptions, default_workers};
-use crate::terminal::{during, say, warn};
+use crate::terminal::{during, warn};
 use ::workload::played::Played;
 use anyhow::{Context as _, anyhow};
 use audit_logger::dumplog::DumpRequest;
-use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::follow::{Follower, State};
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
-use audit_logger::postgres::PostgresUrl;
 use audit_logger::proof::Keeper;
 use bus::Clock;
-use clap::Args;
-use console::style;
 use demo::Demo;
 use figures::Figures;
 use frontend::people::{AccessLog, UserStore};
 use frontend::tls::Certificate;
 use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
-use indicatif::{HumanCount, HumanDuration};
-use oidc::OidcOptions;
+use indicatif::HumanCount;
 use open_files::Room;
-use quote_manager::simulator::DelayModel;
-use quote_manager::source::{ClientOptions, StrategyKind};
+pub use options::UpOptions;
+use quote_manager::source::ClientOptions;
 use serde_json::json;
-use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,104 +51,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Batches of account updates that may wait for the frontend; what has no room is read anew.
 const UPDATES: usize = 4096;
-
-#[derive(Args)]
-pub struct UpOptions {
-    /// The address to serve at. Other machines reach it by TLS only: with --tls-cert, or through a
-    /// proxy (see --trusted-proxy)
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
-    listen: SocketAddr,
-
-    /// The folder for the log, the users and the record of who came; a second start goes on with it
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
-
-    /// Make the user `demo` with money and a new password that is printed, and let its market move
-    #[arg(long)]
-    seed_demo: bool,
-
-    /// Where prices come from: `sim` (the built-in quote server), `fixed:PRICE` (one price for
-    /// every stock) or `tcp://HOST:PORT` (a quote server that is running)
-    #[arg(long, default_value = "sim", value_name = "SOURCE")]
-    quotes: QuoteSource,
-
-    /// How long the built-in quote server takes: `none`, `measured` (like the course's) or a
-    /// CSV file with a delay in seconds on each line
-    #[arg(long, default_value = "none", value_name = "DELAY")]
-    quote_delay: DelayModel,
-
-    /// When to ask the quote server again: `wait` (never), `retry` (give up after 20 ms, then with
-    /// 5 ms more each time) or `hedge` (a second request beside a late first one)
-    #[arg(long, default_value_t, value_name = "STRATEGY")]
-    quote_strategy: StrategyKind,
-
-    /// The most requests to the quote server in any minute: beyond them commands that need a price
-    /// are refused
-    #[arg(long, value_name = "N")]
-    quote_budget: Option<u32>,
-
-    /// Ask for a price in use again this many seconds before it runs out, so that nobody waits for
-    /// it; not done if not given, because quotes cost money
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
-    quote_refresh: Option<u64>,
-
-    /// Prices and delays of the built-in quote server follow from this number
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    seed: u64,
-
-    /// Let the system's clock run so many times as fast as time passes: at 60, what runs out after
-    /// a minute runs out after a second. For tests, teaching and demonstrations
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    clock_speed: u32,
-
-    /// How many workers share the users; one a core if not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    workers: Option<u16>,
-
-    /// A Postgres that follows the log:
-    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
-    #[arg(long, value_name = "URL")]
-    audit: Option<PostgresUrl>,
-
-    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
-    search: Option<SearchUrl>,
-
-    /// Serve by TLS with this certificate: a PEM file that holds it and those that vouch for it,
-    /// read again when it changes
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-
-    /// The certificate's private key, a PEM file
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// A proxy in front that ends TLS, by its address: its word on where a request comes from is
-    /// taken, and cookies are for TLS only. More than one can be given
-    #[arg(long, value_name = "ADDR")]
-    trusted_proxy: Vec<IpAddr>,
-
-    /// A site whose pages may ask, as browsers name it (`https://trade.example.com`), beside those
-    /// of the address itself. More than one can be given
-    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
-    origin: Vec<String>,
-
-    #[command(flatten)]
-    oidc: OidcOptions,
-
-    #[command(flatten)]
-    key: KeyArgs,
-
-    /// The name of this server in XML exports
-    #[arg(long, default_value = "daytrade", value_name = "NAME")]
-    server: String,
-}
-
-fn parse_origin(text: &str) -> Result<String, &'static str> {
-    let expected = "an origin such as https://trade.example.com is expected";
-    let rest = text.strip_prefix("https://").or(text.strip_prefix("http://")).ok_or(expected)?;
-    let plain = !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*']);
-    plain.then(|| text.to_ascii_lowercase()).ok_or(expected)
-}
 
 pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
     let open = options.tls_cert.is_none() && options.trusted_proxy.is_empty();
@@ -261,7 +159,7 @@ async fn serve(
         true => Some(Demo::make(&users, &access, &frontend, &system.accounts, &clock).await?),
         false => None,
     };
-    tell(options, &frontend, entries, accounts, &clock, demo.as_ref(), &room);
+    greeting::tell(options, &frontend, entries, accounts, &clock, demo.as_ref(), &room);
     let market = demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door(), clock.clone())));
 
     let gauges = frontend.tell();
@@ -316,79 +214,6 @@ fn setup(options: &UpOptions, updates: mpsc::Sender<bus::AccountUpdates>) -> Sys
         },
         ..SystemOptions::plain(options.quotes.clone(), options.seed)
     }
-}
-
-/// Says where to look.
-fn tell(
-    options: &UpOptions,
-    frontend: &Frontend,
-    entries: u64,
-    accounts: usize,
-    clock: &Clock,
-    demo: Option<&Demo>,
-    room: &Room,
-) {
-    let address = frontend.url();
-    say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(&address).cyan().bold()));
-    let line = |name: &str, text: &dyn std::fmt::Display| {
-        say(format_args!("  {}  {text}", style(format!("{name:8}")).dim()));
-    };
-    let data = options.data.display();
-    match entries {
-        0 => line("data", &format_args!("{data}, new")),
-        _ => line(
-            "data",
-            &format_args!(
-                "{data}, {} entries, {} accounts",
-                HumanCount(entries),
-                HumanCount(accounts as u64)
-            ),
-        ),
-    }
-    match &options.quotes {
-        QuoteSource::Simulator => line("prices", &"built-in quote server"),
-        QuoteSource::Fixed(price) => line("prices", &format_args!("{price} for every stock")),
-        QuoteSource::Server { address, .. } => line("prices", &format_args!("tcp://{address}")),
-    }
-    let ahead_ms = clock.unix_ms(clock.now()).saturating_sub(keys::now_ms());
-    let ahead = HumanDuration(Duration::from_millis(ahead_ms));
-    match (clock.speed(), ahead_ms >= 1000) {
-        (1, false) => {}
-        (1, true) => line("clock", &format_args!("{ahead} ahead of this machine's, as the log is")),
-        (speed, _) => line(
-            "clock",
-            &format_args!("{}, for tests and demonstrations", {
-                style(format!("{speed} times as fast as time passes")).yellow().bold()
-            }),
-        ),
-    }
-    if let Some(demo) = demo {
-        line("sign in", demo);
-    }
-    if !frontend::has_client() {
-        line("screen", &"not in this binary: it was built without Node.js (the address says more)");
-    }
-    if let Some(issuer) = frontend.issuer() {
-        let back = options.origin.first().unwrap_or(&address);
-        line("provider", &format_args!("{issuer}, comes back to {back}/api/v1/oidc/callback"));
-    }
-    match (options.tls_cert.is_some(), options.trusted_proxy.is_empty()) {
-        (true, _) => line("cookies", &"for TLS only"),
-        (false, true) => {
-            line("cookies", &"without Secure, because only this machine reaches the address");
-        }
-        (false, false) => line("cookies", &"for TLS only, which the proxy in front ends"),
-    }
-    if !options.listen.ip().is_loopback() && options.origin.is_empty() {
-        warn(format_args!(
-            "no --origin is given: pages that were opened by another name than {address} are \
-             refused; give the name, such as --origin https://trade.example.com"
-        ));
-    }
-    if let Some(told) = room.told() {
-        line("room", &told);
-    }
-    say(format_args!("\n  {}\n", style("Ctrl-C ends it; nothing is lost").dim()));
 }
 
 /// Tells the frontend how the system is doing until it is to end; returns what asked for that.
