@@ -44,6 +44,12 @@ export async function comeAndLook(world) {
   });
 }
 
+/** The browser closes a dialog a moment after the key: what is pressed in between is still for it. */
+async function leaveDialog(page) {
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+}
+
 const kilobytes = (bytes) => `${(bytes / 1_000).toFixed(0)} KB`;
 
 export async function trade(world) {
@@ -178,13 +184,13 @@ async function lookBack({ step, looker, page, names }) {
     await go(page, "/trade/ABC");
     await page.locator(".screen.trade").waitFor();
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox").fill("buy,abc,100");
+    await page.getByRole("combobox", { name: /command line/ }).fill("buy,abc,100");
     await page.getByText("BUY,abc,100.00").waitFor();
     await looker.look(page, "palette", "dialog.palette");
-    await page.keyboard.press("Escape");
+    await leaveDialog(page);
     await page.keyboard.press("?");
     await looker.look(page, "help", "dialog.sheet");
-    await page.keyboard.press("Escape");
+    await leaveDialog(page);
   });
 }
 
