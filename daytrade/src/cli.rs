@@ -4,19 +4,17 @@ use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
 use crate::keys::KeyArgs;
 use crate::orders::OrdersOptions;
+use crate::setup::SetupArgs;
 use crate::up::{UpOptions, UserCommand};
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
-use autotx::FarPolicy;
-use bus::quotes::QUOTE_TTL;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quote_manager::simulator::{DelayModel, Faults};
-use quote_manager::source::{Connect, StrategyKind};
+use quote_manager::source::Connect;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use workload::player::Rate;
 
@@ -80,58 +78,8 @@ pub struct ReplayOptions {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Where prices come from: `sim` (the built-in quote server), `fixed:PRICE` (one price for
-    /// every stock) or `tcp://HOST:PORT` (a quote server that is running)
-    #[arg(long, default_value = "sim", value_name = "SOURCE")]
-    pub quotes: QuoteSource,
-
-    /// How long the built-in quote server takes: `none`, `measured` (like the course's) or a
-    /// CSV file with a delay in seconds on each line
-    #[arg(long, default_value = "none", value_name = "DELAY")]
-    pub quote_delay: DelayModel,
-
-    /// What goes wrong at the built-in quote server, as shares of its answers, for example
-    /// `na=0.05,garbage=0.01,silence=0.02`
-    #[arg(long, default_value = "none", value_name = "FAULTS")]
-    pub quote_faults: Faults,
-
-    /// When to ask the quote server again: `wait` (never), `retry` (give up after 20 ms, then with
-    /// 5 ms more each time) or `hedge` (a second request beside a late first one)
-    #[arg(long, default_value_t, value_name = "STRATEGY")]
-    pub quote_strategy: StrategyKind,
-
-    /// The most requests to the quote server in any minute: beyond them commands that need a price
-    /// are refused
-    #[arg(long, value_name = "N")]
-    pub quote_budget: Option<u32>,
-
-    /// The most requests to the quote server at once
-    #[arg(long, default_value_t = 256, value_name = "N",
-          value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub quote_in_flight: u16,
-
-    /// Ask for a price in use again this many seconds before it runs out, so that nobody waits for
-    /// it; not done if not given, because quotes cost money
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
-    pub quote_refresh: Option<u64>,
-
-    /// Ask for the price of a stock whose armed orders all are farther than PERCENT from it only
-    /// every so many seconds (60 or more), for example `20:300`; whenever it runs out if not
-    /// given. Orders that the price jumps to in between fire later
-    #[arg(long, value_name = "PERCENT:SECONDS", value_parser = parse_far_orders)]
-    pub far_orders: Option<FarPolicy>,
-
-    /// How many quote managers share the stocks
-    #[arg(long, default_value_t = 1, value_name = "N",
-          value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub quote_managers: u16,
-
-    /// A Redis in which the quote managers share their prices:
-    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` or `unix:///PATH`. Each run has keys of its
-    /// own there, `daytrade:RUN:quote:STOCK`: a price that a run uses stands in its own log. Runs
-    /// go on without a Redis that fails. Not with the virtual clock
-    #[arg(long, value_name = "URL")]
-    pub quote_cache: Option<String>,
+    #[command(flatten)]
+    pub setup: SetupArgs,
 
     /// A Postgres that follows the log while the run goes on:
     /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`. The run waits at its end until every
@@ -143,13 +91,8 @@ pub struct ReplayOptions {
     #[arg(long, value_name = "URL")]
     pub search: Option<SearchUrl>,
 
-    /// Prices and delays of the built-in quote server follow from this number
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub seed: u64,
-
     /// Play so many commands a second, also fewer than one (`0.1`); as fast as they are taken if
-    /// not given. A command that
-    /// cannot be sent in time counts as received when it was due
+    /// not given. A command that cannot be sent in time counts as received when it was due
     #[arg(long, value_name = "N")]
     pub rate: Option<Rate>,
 
@@ -170,10 +113,6 @@ pub struct ReplayOptions {
     /// End with exit code 3 if a line of the files holds no command
     #[arg(long)]
     pub strict: bool,
-
-    /// How many workers share the users; one a core if not given (under the virtual clock: one)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub workers: Option<u16>,
 
     /// Write the number of every transaction to this file as soon as it is durable
     #[arg(long, value_name = "FILE")]
@@ -200,20 +139,6 @@ pub struct ReplayOptions {
     /// once every store that follows the log and a snapshot have passed them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub retain: Option<u64>,
-}
-
-pub fn parse_far_orders(text: &str) -> Result<FarPolicy, String> {
-    let expected = || "a percentage and 60 or more seconds, as in `20:300`".to_string();
-    let (percent, seconds) = text.split_once(':').ok_or_else(expected)?;
-    let percent: u32 = percent.parse().map_err(|_| expected())?;
-    let seconds: u32 = seconds.parse().map_err(|_| expected())?;
-    if u64::from(seconds) < QUOTE_TTL.as_secs() {
-        return Err(expected());
-    }
-    Ok(FarPolicy {
-        beyond_ppm: u64::from(percent) * 10_000,
-        every: Duration::from_secs(seconds.into()),
-    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -10,6 +10,7 @@ mod orders;
 mod quote_server;
 mod replay;
 mod restore;
+mod setup;
 mod system;
 mod terminal;
 mod up;

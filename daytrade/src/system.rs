@@ -23,7 +23,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use worker::shard::TakeAccounts;
+use worker::shard::{AskUnattended, TakeAccounts};
 use worker::{ShardActor, Unattended};
 
 /// How the system is set up.
@@ -198,6 +198,15 @@ impl System {
         Ok(self.autotx.send(AskOrders).await?)
     }
 
+    /// What accounts did by themselves since the start.
+    pub async fn unattended(&self) -> anyhow::Result<Unattended> {
+        let mut sum = Unattended::default();
+        for shard in &self.shards {
+            sum.add(shard.send(AskUnattended).await?);
+        }
+        Ok(sum)
+    }
+
     /// What the quote server was asked.
     pub async fn quotes(&self) -> anyhow::Result<QuoteStats> {
         let mut quotes = QuoteStats::default();
@@ -234,8 +243,7 @@ impl System {
         for shard in &self.shards {
             let retired = shard.send(TakeAccounts).await?;
             accounts.extend(retired.accounts);
-            unattended.fired += retired.unattended.fired;
-            unattended.expired += retired.unattended.expired;
+            unattended.add(retired.unattended);
         }
         let quotes = self.quotes().await?;
         let log = self.log.send(CloseLog).await??;

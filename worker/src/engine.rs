@@ -46,6 +46,14 @@ pub struct Unattended {
     pub expired: u64,
 }
 
+impl Unattended {
+    /// Counts in what accounts of another worker did.
+    pub fn add(&mut self, other: Unattended) {
+        self.fired += other.fired;
+        self.expired += other.expired;
+    }
+}
+
 /// The accounts of one worker and the rules that run on them.
 pub struct Engine {
     clock: Clock,

@@ -49,6 +49,11 @@ pub struct ShardActor {
 #[rtype(result = "Retired")]
 pub struct TakeAccounts;
 
+/// Asks what the accounts of a worker did by themselves since its start.
+#[derive(Message)]
+#[rtype(result = "Unattended")]
+pub struct AskUnattended;
+
 /// What a worker leaves.
 #[derive(Debug)]
 pub struct Retired {
@@ -283,6 +288,14 @@ impl Handler<AskAccount> for ShardActor {
             AskAccount::Watch(_) => {}
             AskAccount::Unwatch(user) => self.engine.unwatch(&user),
         }
+    }
+}
+
+impl Handler<AskUnattended> for ShardActor {
+    type Result = MessageResult<AskUnattended>;
+
+    fn handle(&mut self, _: AskUnattended, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.engine.unattended())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line of the experiments.
 
-use crate::cli::{ClockKind, parse_far_orders};
+use crate::cli::ClockKind;
+use crate::setup::parse_far_orders;
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;

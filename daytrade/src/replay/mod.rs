@@ -13,7 +13,7 @@ use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
 use crate::followers::{self, Store};
 use crate::keys;
 use crate::restore::{self, Restored, warn_of};
-use crate::system::{Stopped, System, SystemOptions, default_workers};
+use crate::system::{Stopped, System, default_workers};
 use crate::terminal::{during, say, warn, width};
 use ::workload::input::{Input, InputError};
 use ::workload::player::{PlayError, Player, Tally};
@@ -31,17 +31,16 @@ use frontend::StateView;
 use indicatif::HumanCount;
 use origin::Origin;
 use pipe::Pipe;
-use quote_manager::source::ClientOptions;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use stop::Stop;
 
 pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
     let stop = Stop::default();
-    if options.quote_cache.is_some() && options.clock == ClockKind::Virtual {
+    if options.setup.quote_cache.is_some() && options.clock == ClockKind::Virtual {
         return Err(Failure::Usage(anyhow!(
             "--quote-cache asks a server outside, for which no virtual clock can wait: leave out \
              --quote-cache, or --clock virtual"
@@ -179,29 +178,9 @@ async fn play(
         ClockKind::Real => Clock::real_from(restored.last_ms),
         ClockKind::Virtual => Clock::virtual_at(Clock::VIRTUAL_START_UNIX_MS.max(restored.last_ms)),
     };
-    let workers = match (options.workers, options.clock) {
-        (Some(workers), _) => usize::from(workers),
-        (None, ClockKind::Virtual) => 1,
-        (None, ClockKind::Real) => default_workers(),
-    };
-    let setup = SystemOptions {
-        workers,
-        quotes: options.quotes.clone(),
-        quote_delay: options.quote_delay.clone(),
-        quote_faults: options.quote_faults,
-        quote_managers: usize::from(options.quote_managers),
-        quote_refresh: options.quote_refresh.map(Duration::from_secs),
-        client: ClientOptions {
-            strategy: options.quote_strategy.make(),
-            budget_per_minute: options.quote_budget,
-            max_in_flight: usize::from(options.quote_in_flight),
-            ..ClientOptions::default()
-        },
-        quote_cache: options.quote_cache.clone(),
-        far_orders: options.far_orders,
-        news: None,
-        updates: None,
-        seed: options.seed,
+    let workers = match options.clock {
+        ClockKind::Virtual => 1,
+        ClockKind::Real => default_workers(),
     };
     let mut console = Console::new(options, &inputs, out, stop.clone())?;
     let Restored { ledger, played, dumps, .. } = restored;
@@ -213,7 +192,9 @@ async fn play(
         .iter()
         .map(|store| store.follow(&out.log(), &options.server, Some(writer.durable())))
         .collect::<anyhow::Result<Vec<Follower>>>()?;
-    let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
+    let system =
+        System::start(options.setup.system(workers), &clock, writer, ledger.into_accounts())
+            .await?;
     stop.listen(console.bar());
 
     let started_at_ms = clock.unix_ms(clock.now());
@@ -305,7 +286,7 @@ fn finish(
             ClockKind::Virtual => "virtual".to_string(),
         },
         quotes: describe_quotes(options),
-        seed: Some(options.seed),
+        seed: Some(options.setup.seed),
         users: stopped.accounts.len() as u64,
         unreadable: tally.unreadable,
         skipped: tally.skipped,
@@ -392,9 +373,9 @@ fn write_dumps(
 }
 
 fn describe_quotes(options: &ReplayOptions) -> String {
-    match &options.quotes {
+    match &options.setup.quotes {
         QuoteSource::Simulator => {
-            format!("built-in quote server, delay {}", options.quote_delay)
+            format!("built-in quote server, delay {}", options.setup.quote_delay)
         }
         QuoteSource::Fixed(price) => format!("{price} for every stock"),
         QuoteSource::Server { address, .. } => format!("quote server at {address}"),

@@ -62,7 +62,7 @@ impl Origin {
             files.push(Workload { name: path.display().to_string(), content });
         }
         let version = env!("CARGO_PKG_VERSION").to_string();
-        Ok(Origin { version, files, quotes, seed: options.seed })
+        Ok(Origin { version, files, quotes, seed: options.setup.seed })
     }
 
     /// What the run in `out` was begun with, if it says so.

@@ -39,7 +39,7 @@ pub(super) fn tell(
             ),
         ),
     }
-    match &options.quotes {
+    match &options.setup.quotes {
         QuoteSource::Simulator => line("prices", &"built-in quote server"),
         QuoteSource::Fixed(price) => line("prices", &format_args!("{price} for every stock")),
         QuoteSource::Server { address, .. } => line("prices", &format_args!("tcp://{address}")),

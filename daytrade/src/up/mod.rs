@@ -33,7 +33,6 @@ use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
 use indicatif::HumanCount;
 use open_files::Room;
 pub use options::UpOptions;
-use quote_manager::source::ClientOptions;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -62,10 +61,17 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
             options.listen
         )));
     }
-    if options.clock_speed > 1 && matches!(options.quotes, QuoteSource::Server { .. }) {
+    if options.clock_speed > 1 && matches!(options.setup.quotes, QuoteSource::Server { .. }) {
         return Err(Failure::Usage(anyhow!(
             "--clock-speed {}: a quote server elsewhere is as slow as it is, and its prices, which \
              cost money, would run out as much faster; use --quotes sim or fixed:PRICE",
+            options.clock_speed
+        )));
+    }
+    if options.clock_speed > 1 && options.setup.quote_cache.is_some() {
+        return Err(Failure::Usage(anyhow!(
+            "--clock-speed {}: Redis lets prices run out by its own clock; leave out --quote-cache, \
+             or --clock-speed",
             options.clock_speed
         )));
     }
@@ -135,8 +141,8 @@ async fn serve(
         .map(|store| store.follow(log, &options.server, Some(durable.clone())))
         .collect::<anyhow::Result<Vec<Follower>>>()?;
     let (told, updates) = mpsc::channel(UPDATES);
-    let system =
-        System::start(setup(options, told), &clock, writer, ledger.into_accounts()).await?;
+    let setup = SystemOptions { updates: Some(told), ..options.setup.system(default_workers()) };
+    let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
 
     let users = Arc::new(UserStore::open_compacted(&users::store_in(&options.data))?);
     let record = options.data.join("access.jsonl");
@@ -201,21 +207,6 @@ async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-fn setup(options: &UpOptions, updates: mpsc::Sender<bus::AccountUpdates>) -> SystemOptions {
-    SystemOptions {
-        workers: options.workers.map_or_else(default_workers, usize::from),
-        quote_delay: options.quote_delay.clone(),
-        quote_refresh: options.quote_refresh.map(Duration::from_secs),
-        updates: Some(updates),
-        client: ClientOptions {
-            strategy: options.quote_strategy.make(),
-            budget_per_minute: options.quote_budget,
-            ..ClientOptions::default()
-        },
-        ..SystemOptions::plain(options.quotes.clone(), options.seed)
-    }
-}
-
 /// Tells the frontend how the system is doing until it is to end; returns what asked for that.
 async fn watch_over(
     system: &System,
@@ -233,6 +224,7 @@ async fn watch_over(
             _ = ticks.tick() => {}
         }
         let (quotes, orders) = (system.quotes().await?, system.orders().await?);
+        let unattended = system.unattended().await?;
         tell(Gauges {
             entries: *durable.borrow() - 1,
             quotes: QuotesSpent {
@@ -243,7 +235,7 @@ async fn watch_over(
             },
             armed: orders.armed,
             stocks: orders.stocks,
-            fired: orders.met,
+            fired: unattended.fired,
             followers: followers.iter().map(lag).collect(),
             figures: figures.text(),
         });

@@ -1,13 +1,11 @@
 //! The options of `daytrade up`.
 
 use super::oidc::OidcOptions;
-use crate::cli::QuoteSource;
 use crate::keys::KeyArgs;
+use crate::setup::SetupArgs;
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use clap::Args;
-use quote_manager::simulator::DelayModel;
-use quote_manager::source::StrategyKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -26,43 +24,13 @@ pub struct UpOptions {
     #[arg(long)]
     pub(super) seed_demo: bool,
 
-    /// Where prices come from: `sim` (the built-in quote server), `fixed:PRICE` (one price for
-    /// every stock) or `tcp://HOST:PORT` (a quote server that is running)
-    #[arg(long, default_value = "sim", value_name = "SOURCE")]
-    pub(super) quotes: QuoteSource,
-
-    /// How long the built-in quote server takes: `none`, `measured` (like the course's) or a
-    /// CSV file with a delay in seconds on each line
-    #[arg(long, default_value = "none", value_name = "DELAY")]
-    pub(super) quote_delay: DelayModel,
-
-    /// When to ask the quote server again: `wait` (never), `retry` (give up after 20 ms, then with
-    /// 5 ms more each time) or `hedge` (a second request beside a late first one)
-    #[arg(long, default_value_t, value_name = "STRATEGY")]
-    pub(super) quote_strategy: StrategyKind,
-
-    /// The most requests to the quote server in any minute: beyond them commands that need a price
-    /// are refused
-    #[arg(long, value_name = "N")]
-    pub(super) quote_budget: Option<u32>,
-
-    /// Ask for a price in use again this many seconds before it runs out, so that nobody waits for
-    /// it; not done if not given, because quotes cost money
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
-    pub(super) quote_refresh: Option<u64>,
-
-    /// Prices and delays of the built-in quote server follow from this number
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(super) seed: u64,
+    #[command(flatten)]
+    pub(super) setup: SetupArgs,
 
     /// Let the system's clock run so many times as fast as time passes: at 60, what runs out after
     /// a minute runs out after a second. For tests, teaching and demonstrations
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) clock_speed: u32,
-
-    /// How many workers share the users; one a core if not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(super) workers: Option<u16>,
 
     /// A Postgres that follows the log:
     /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
@@ -81,6 +49,7 @@ pub struct UpOptions {
     /// The certificate's private key, a PEM file
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
+
     /// A proxy in front that ends TLS, by its address: its word on where a request comes from is
     /// taken, and cookies are for TLS only. More than one can be given
     #[arg(long, value_name = "ADDR")]
