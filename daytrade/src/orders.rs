@@ -11,8 +11,10 @@ use audit_logger::query::scan::scan;
 use audit_logger::query::{Catalogue, Filter, Order};
 use clap::Args;
 use console::style;
+use domain::trading::account::ArmedBy;
 use domain::trading::verbs::expiry::Side;
-use domain::trading::{Account, Entry, Money, Price, Stock, UserName};
+use domain::trading::verbs::orders;
+use domain::trading::{Account, Amount, Entry, Price, Stock, UserName};
 use indicatif::HumanCount;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -63,14 +65,23 @@ struct ArmedOrder {
     user: String,
     /// In dollars.
     trigger: String,
+    /// The worst price at which it fires, in dollars: of a buy whose amount pays for no share at its
+    /// trigger, the amount.
+    fires_at: String,
     amount: String,
     /// Of a sell.
     reserved_shares: Option<u64>,
-    /// How far the price has to go, in percent of it; 0 or less where it is there.
+    /// How far the price has to go to `fires_at`, in percent of it; 0 or less where it is there.
     distance_percent: Option<f64>,
     armed_by: u64,
     #[serde(skip)]
     distance_cents: i64,
+}
+
+impl ArmedOrder {
+    fn waits_for_less(&self) -> bool {
+        self.fires_at != self.trigger
+    }
 }
 
 pub fn run(options: &OrdersOptions) -> Result<ExitCode, Failure> {
@@ -133,40 +144,45 @@ fn gather(
             by_stock.entry(stock).or_default().push(order);
         }
     };
-    let order = |side, trigger: Money, amount: Money, armed_by| ArmedOrder {
-        side: if side == Side::Buy { "buy" } else { "sell" },
-        user: user.to_string(),
-        trigger: trigger.to_string(),
-        amount: amount.to_string(),
-        reserved_shares: None,
-        distance_percent: None,
-        armed_by,
-        distance_cents: trigger.cents(),
+    let order = |side, stock, (trigger, _): (Amount, ArmedBy), amount: Amount| {
+        let (fires_at, by) = orders::armed(account, side, stock)?;
+        Some(ArmedOrder {
+            side: if side == Side::Buy { "buy" } else { "sell" },
+            user: user.to_string(),
+            trigger: trigger.money().to_string(),
+            fires_at: fires_at.to_string(),
+            amount: amount.money().to_string(),
+            reserved_shares: None,
+            distance_percent: None,
+            armed_by: by.transaction.0,
+            distance_cents: fires_at.cents(),
+        })
     };
     for (stock, buy) in &account.buy_orders {
-        if let Some((trigger, by)) = buy.trigger {
-            let (trigger, amount) = (trigger.money(), buy.amount.money());
-            put(*stock, order(Side::Buy, trigger, amount, by.transaction.0));
+        if let Some(order) =
+            buy.trigger.and_then(|trigger| order(Side::Buy, *stock, trigger, buy.amount))
+        {
+            put(*stock, order);
         }
     }
     for (stock, sell) in &account.sell_orders {
-        if let Some((trigger, by)) = sell.trigger {
+        if let Some(order) =
+            sell.trigger.and_then(|trigger| order(Side::Sell, *stock, trigger, sell.amount))
+        {
             let reserved_shares = Some(sell.reserved.count());
-            let (trigger, amount) = (trigger.money(), sell.amount.money());
-            let order = order(Side::Sell, trigger, amount, by.transaction.0);
             put(*stock, ArmedOrder { reserved_shares, ..order });
         }
     }
 }
 
 impl ArmedOrder {
-    /// Works out how far the price has to go, from the trigger that `distance_cents` holds.
+    /// Works out how far the price has to go, from the price that `distance_cents` holds.
     fn measure(&mut self, price: Option<Price>) {
         let Some(price) = price else { return };
-        let trigger = self.distance_cents;
+        let fires_at = self.distance_cents;
         let to_go = match self.side {
-            "buy" => price.cents() - trigger,
-            _ => trigger - price.cents(),
+            "buy" => price.cents() - fires_at,
+            _ => fires_at - price.cents(),
         };
         self.distance_cents = to_go;
         self.distance_percent = Some((to_go as f64 / price.cents() as f64 * 1e4).round() / 100.0);
@@ -251,7 +267,10 @@ fn row(order: &ArmedOrder) -> Vec<String> {
         Some(shares) => format!("{} shares", HumanCount(shares)),
         None => order.amount.clone(),
     };
-    let by = format!("by #{}", order.armed_by);
+    let mut by = format!("by #{}", order.armed_by);
+    if order.waits_for_less() {
+        by.push_str(&format!("  pays for a share from {} down", order.fires_at));
+    }
     let (side, trigger, user) = (order.side.to_string(), order.trigger.clone(), order.user.clone());
     vec![String::new(), side, size, how.to_string(), trigger, distance, user, by]
 }

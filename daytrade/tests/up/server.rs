@@ -28,8 +28,10 @@ impl Server {
     /// Starts it with its data in `folder`.
     pub fn start(folder: &Path, more: &[&str]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daytrade"));
-        command.args(["up", "--quotes", "fixed:10.00", "--data"]);
-        command.arg(folder).args(more).stdin(Stdio::null());
+        command.args(["up", "--data"]).arg(folder).args(more).stdin(Stdio::null());
+        if !more.contains(&"--quotes") {
+            command.args(["--quotes", "fixed:10.00"]);
+        }
         if !more.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }

@@ -37,14 +37,21 @@ fn a_newcomer_trades_and_finds_all_of_it_in_the_history() {
     assert_eq!(account["sell_orders"][0]["armed_by"], waits["transaction"]);
     assert_eq!(account["seq"], waits["entry"]);
 
-    let history = ann.get("/api/v1/history?limit=3").ok();
-    assert_eq!(history["records"][0]["transaction"], waits["transaction"]);
+    // One that pays for no share at its trigger, which is met, waits for less.
+    ann.accepted("SET_BUY_AMOUNT,XYZ,8.00");
+    ann.accepted("SET_BUY_TRIGGER,XYZ,12.00");
+    let order = &ann.get("/api/v1/account").ok()["buy_orders"][0];
+    assert_eq!((&order["trigger"], &order["fires_at"]), (&json!("12.00"), &json!("8.00")));
+    ann.accepted("CANCEL_SET_BUY,XYZ");
+
+    let history = ann.get("/api/v1/history?limit=7").ok();
+    assert_eq!(history["records"][4]["transaction"], waits["transaction"]);
     let next = history["next"].as_u64().unwrap();
     let rest = ann.get(&format!("/api/v1/history?before={next}&limit=100")).ok();
     let both =
         history["records"].as_array().unwrap().len() + rest["records"].as_array().unwrap().len();
-    // The account that was opened, seven commands, and the one quote they needed.
-    assert_eq!((both, rest["next"].is_null()), (9, true));
+    // The account that was opened, ten commands, and the two quotes they needed.
+    assert_eq!((both, rest["next"].is_null()), (13, true));
     let story = ann.get(&format!("/api/v1/history/{}", bought["transaction"])).ok();
     assert_eq!(story["steps"].as_array().unwrap().last().unwrap()["command"], "COMMIT_BUY");
 
@@ -116,4 +123,24 @@ fn the_demo_has_money_and_a_market() {
     drop(server);
     let again = Server::start(folder.path(), &["--seed-demo"]);
     assert!(again.said.contains("password it was given before"), "{}", again.said);
+}
+
+#[test]
+fn the_system_behind_the_screen_takes_the_options_of_a_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--quotes", "sim", "--quote-faults", "na=0.3", "--quote-managers", "3"];
+    let more = [&more[..], &["--quote-in-flight", "4", "--far-orders", "20:300"]].concat();
+    let server = Server::start(folder.path(), &more);
+    let ann = Client::signed_up(&server, "ann");
+    // One answer of three is none: it is asked again, and nobody notices.
+    for stock in ["A", "B", "C", "D", "E", "F", "G", "H"] {
+        ann.accepted(&format!("QUOTE,{stock}"));
+    }
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_daytrade"))
+        .args(["up", "--clock-speed", "2", "--quote-cache", "redis://127.0.0.1:1"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("leave out --quote-cache, or --clock-speed"), "{said}");
 }

@@ -77,8 +77,16 @@ pub struct ArmedBy {
 pub struct BuyOrder {
     /// The money set aside.
     pub amount: Amount,
-    /// The price at or below which it fires, once armed.
+    /// The price at or below which it is to fire, once armed.
     pub trigger: Option<(Amount, ArmedBy)>,
+}
+
+impl BuyOrder {
+    /// The highest price at which it fires, once armed: the trigger, or the amount where that pays
+    /// for no share at the trigger.
+    pub fn fires_at(&self) -> Option<Money> {
+        self.trigger.map(|(trigger, _)| trigger.money().min(self.amount.money()))
+    }
 }
 
 /// A sell order.

@@ -80,9 +80,13 @@ pub struct LiveBuyOrder {
     pub stock: String,
     /// The money set aside.
     pub amount: String,
-    /// The price at or below which it fires; none where it is not armed.
+    /// The price at or below which it is to fire; none where it is not armed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
+    /// The highest price at which it fires: the trigger, or the amount where that pays for no share
+    /// at the trigger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fires_at: Option<String>,
     /// The command that left it armed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub armed_by: Option<u64>,
@@ -136,8 +140,13 @@ impl LiveAccount {
                 .iter()
                 .map(|(stock, order)| {
                     let (trigger, armed_by) = armed(order.trigger);
-                    let amount = order.amount.money().to_string();
-                    LiveBuyOrder { stock: stock.to_string(), amount, trigger, armed_by }
+                    LiveBuyOrder {
+                        stock: stock.to_string(),
+                        amount: order.amount.money().to_string(),
+                        trigger,
+                        fires_at: order.fires_at().map(|price| price.to_string()),
+                        armed_by,
+                    }
                 })
                 .collect(),
             sell_orders: account

@@ -6,14 +6,12 @@ use super::expiry::Side;
 use super::{Account, Amount, Fill, Money, Price, Reject, SellOrder, Shares, Stock};
 
 /// An armed order's limit, the worst price at which it fires (a buy at this one and below, a sell
-/// at this one and above), and the command that left it armed. A buy whose reserve pays for no
-/// share at its trigger waits for the price that its reserve pays for.
+/// at this one and above), and the command that left it armed.
 pub fn armed(account: &Account, side: Side, stock: Stock) -> Option<(Money, ArmedBy)> {
     match side {
         Side::Buy => {
             let order = find(&account.buy_orders, stock)?;
-            let (trigger, by) = order.trigger?;
-            Some((trigger.money().min(order.amount.money()), by))
+            Some((order.fires_at()?, order.trigger?.1))
         }
         Side::Sell => {
             let (trigger, by) = find(&account.sell_orders, stock)?.trigger?;

@@ -58,6 +58,8 @@ export interface BuyOrder {
   stock: string;
   amount: string;
   trigger?: string | null;
+  /** The highest price at which it fires: less than the trigger where the amount pays for no share there. */
+  fires_at?: string | null;
   armed_by?: number | null;
 }
 

@@ -10,7 +10,7 @@ import { act, actInTurn, underway } from "../state/act";
 import { loadPast, pasts, quotes, type Point } from "../state/market";
 import { isStock } from "../words/command";
 import { amount, dollars, percent, plain, sum } from "../words/money";
-import { distance, steps, type Side } from "../words/order";
+import { distance, firesAt, steps, type Side } from "../words/order";
 import { shares } from "../words/say";
 import { marksOf } from "./trade/index";
 import { chosenStock } from "./trade/chosen";
@@ -56,7 +56,10 @@ export function ordersScreen(): HTMLElement {
 function row(one: Signal<Standing>, pick: (stock: string) => void, shown: () => string | undefined): HTMLElement {
   const { side, stock } = one.peek();
   const price = () => quotes().get(stock)?.price;
-  const far = () => (one().trigger && price() ? distance(side, one().trigger!, price()!) : undefined);
+  const far = () => {
+    const [fires, now] = [firesAt(one()), price()];
+    return fires && now ? distance(side, fires, now) : undefined;
+  };
   const terms = () => {
     const { trigger, amount: size, reserved_shares } = one();
     if (!trigger) return `${dollars(sum(size))}, no price yet`;
@@ -78,6 +81,9 @@ function row(one: Signal<Standing>, pick: (stock: string) => void, shown: () => 
       () => {
         if (!one().trigger) return h("span", { class: "quiet" }, "Not armed: it has an amount, but no price");
         if (far() === undefined) return h("span", { class: "quiet" }, "No price is known yet");
+        if (side === "buy" && firesAt(one()) !== one().trigger) {
+          return h("span", null, `Pays for a share at ${dollars(sum(firesAt(one())!))} or less`, h("small", null, ` now ${dollars(sum(price()))}`));
+        }
         return h("span", null, far() === 0 ? "The price is there" : `${percent(far())} to go`, h("small", null, ` now ${dollars(sum(price()))}`));
       },
       // Full when the price is there, empty from a fifth away.
@@ -104,7 +110,9 @@ function form(looked: () => string | undefined, done: (stock: string) => void): 
     const [value, at] = [amount(size.value), amount(trigger.value)];
     if (value === undefined || at === undefined) return preview.set("");
     const number = value / at;
-    if (number === 0n) return preview.set("The amount does not pay for one share at that price.");
+    if (number === 0n) {
+      return preview.set(side.peek() === "buy" ? `Pays for no share at that price: the order waits until ${stock.value || "the stock"} costs ${dollars(value)} or less.` : "The amount is less than one share at that price.");
+    }
     preview.set(side.peek() === "buy" ? `Sets ${dollars(value)} aside; buys ${shares(number)} or more of ${stock.value}, and the rest comes back.` : `Sets ${shares(number)} of ${stock.value} aside; sells them at ${dollars(at)} or more.`);
   };
   const submit = async (event: Event) => {

@@ -5,6 +5,11 @@ import { basisPoints, sum } from "./money";
 
 export type Side = "buy" | "sell";
 
+/** The worst price at which an order fires, once it is armed. */
+export function firesAt(one: BuyOrder): string | undefined {
+  return one.fires_at ?? one.trigger ?? undefined;
+}
+
 /** How far the price has to go, in hundredths of a percent of it; 0 once it is there. */
 export function distance(side: Side, trigger: string, price: string): number | undefined {
   const gap = side === "buy" ? sum(price) - sum(trigger) : sum(trigger) - sum(price);

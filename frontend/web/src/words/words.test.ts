@@ -4,7 +4,7 @@ import { Basis } from "./basis";
 import { age, ServerClock } from "./clock";
 import { readLine } from "./command";
 import { amount, basisPoints, cents, count, dollars, money, percent, plain, sharesFor, signed } from "./money";
-import { distance, steps } from "./order";
+import { distance, firesAt, steps } from "./order";
 import { happening } from "./say";
 
 describe("money", () => {
@@ -148,6 +148,12 @@ describe("orders", () => {
     expect(distance("sell", "50.00", "41.07")).toBe(2174);
     expect(distance("buy", "42.00", "41.07")).toBe(0);
     expect(distance("sell", "41.07", "41.07")).toBe(0);
+  });
+  it("fire at their trigger, or lower where the amount pays for no share there", () => {
+    expect(firesAt({ stock: "ABC", amount: "100.00", trigger: "9.00", fires_at: "9.00" })).toBe("9.00");
+    expect(firesAt({ stock: "ABC", amount: "5.00", trigger: "9.00", fires_at: "5.00" })).toBe("5.00");
+    expect(firesAt({ stock: "ABC", amount: "5.00", trigger: "9.00" })).toBe("9.00");
+    expect(firesAt({ stock: "ABC", amount: "5.00" })).toBeUndefined();
   });
   it("change by the commands that are needed, and no others", () => {
     const names = (list: { name: string; amount?: string }[]) => list.map((one) => `${one.name} ${one.amount}`);
