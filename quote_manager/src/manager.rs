@@ -2,15 +2,17 @@
 //! every answer, and tells all workers of every fresh price.
 
 use crate::cache::{Prices, RedisCache};
-use crate::source::{Answer, Source};
+use crate::source::{Answer, AskError, Source};
 use actix::prelude::*;
 use bus::quotes::QUOTE_TTL;
 use bus::{AskQuotes, Clock, Entries, EntryLog, FreshQuote, QuoteAsk, QuoteNews, QuoteResult};
 use domain::trading::entry::{QuoteReceived, QuoteRefused};
 use domain::trading::{Entry, Stock};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use rustc_hash::FxHashSet;
 use std::mem;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -128,25 +130,23 @@ impl QuoteManager {
     /// Asks in a task of its own: futures that an actor holds are all polled whenever one of them
     /// is ready.
     fn take_off(&self, ask: QuoteAsk, manager: Addr<QuoteManager>) {
-        let source = self.source.clone();
-        let clock = self.clock.clone();
-        let shared = self.shared.clone();
+        let (source, clock, shared) =
+            (self.source.clone(), self.clock.clone(), self.shared.clone());
         actix::spawn(async move {
-            // A cache that fails says so itself, and is a miss.
-            if let Some(shared) = shared
-                && !ask.refresh
-                && let Ok(Some(quote)) = shared.get(ask.stock).await
-            {
-                let _ = manager.send(SharedLanding(quote)).await;
-                return;
-            }
-            let mut refused = Vec::new();
-            let on_failure = |error: &crate::source::AskError| {
-                refused.push((clock.unix_ms(clock.now()), error.to_string()));
-            };
-            let answer = source.ask(&clock, ask.stock, &ask.user, on_failure).await;
+            // Nobody asks for a stock whose flight is under way. One that crashes lands as well, or
+            // nobody would ever again.
+            let flight = AssertUnwindSafe(fly(source, clock, shared, &ask)).catch_unwind().await;
+            let flown = flight.unwrap_or_else(|_| Flown::Asked {
+                answer: Answer::crashed(ask.stock),
+                refused: Vec::new(),
+            });
             // A manager that is gone has nobody left to tell.
-            let _ = manager.send(Landing { ask, answer, refused }).await;
+            let _ = match flown {
+                Flown::Shared(quote) => manager.send(SharedLanding(quote)).await,
+                Flown::Asked { answer, refused } => {
+                    manager.send(Landing { ask, answer, refused }).await
+                }
+            };
         });
     }
 
@@ -224,6 +224,30 @@ impl QuoteManager {
             }
         }
     }
+}
+
+/// How a question was answered.
+enum Flown {
+    /// Another manager had shared the price.
+    Shared(FreshQuote),
+    /// The source was asked.
+    Asked { answer: Answer, refused: Vec<(u64, String)> },
+}
+
+async fn fly(source: Source, clock: Clock, shared: Option<RedisCache>, ask: &QuoteAsk) -> Flown {
+    // A cache that fails says so itself, and is a miss.
+    if let Some(shared) = shared
+        && !ask.refresh
+        && let Ok(Some(quote)) = shared.get(ask.stock).await
+    {
+        return Flown::Shared(quote);
+    }
+    let mut refused = Vec::new();
+    let on_failure = |error: &AskError| {
+        refused.push((clock.unix_ms(clock.now()), error.to_string()));
+    };
+    let answer = source.ask(&clock, ask.stock, &ask.user, on_failure).await;
+    Flown::Asked { answer, refused }
 }
 
 impl Actor for QuoteManager {

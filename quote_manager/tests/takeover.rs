@@ -1,5 +1,5 @@
 //! Several managers behind one client: they share the stocks, and what a dead one had is asked of
-//! the others.
+//! the others. A flight that crashes is over, too.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is what a test is for")]
 
@@ -11,8 +11,11 @@ use quote_manager::QuoteManager;
 use quote_manager::manager::AskStats;
 use quote_manager::manager::Subscribe;
 use quote_manager::simulator::{DelayModel, Faults, Simulator, SimulatorConfig};
-use quote_manager::source::{Connect, LegacyClient, Source};
+use quote_manager::source::{ClientOptions, Connect, LegacyClient, Source, Strategy};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// A log that says of everything that it is durable.
@@ -111,5 +114,44 @@ fn a_manager_that_dies_is_taken_over_and_no_price_is_asked_twice_before() {
         client.ask(questions(), ear.recipient()).await;
         hear_of_all(&mut heard).await;
         assert_eq!(simulator.counts().requests, stocks().len() as u64 + shares[0]);
+    });
+}
+
+/// Crashes the first time.
+#[derive(Debug, Default)]
+struct Crashing(AtomicBool);
+
+impl Strategy for Crashing {
+    fn patience(&self, _: u32) -> Option<Duration> {
+        assert!(self.0.swap(true, Ordering::Relaxed), "the first flight crashes");
+        None
+    }
+
+    fn keeps_slow(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_flight_that_crashes_leaves_its_stock_to_be_asked_for_again() {
+    System::new().block_on(async {
+        let clock = Clock::real();
+        let (delay, faults) = (DelayModel::None, Faults::NONE);
+        let simulator =
+            Simulator::new(SimulatorConfig { seed: 1, delay, faults, clock: clock.clone() });
+        let options =
+            ClientOptions { strategy: Arc::new(Crashing::default()), ..ClientOptions::default() };
+        let client = LegacyClient::with(Connect::Memory(simulator.handle()), options);
+        let log = EntryLog::new(Log.start().recipient());
+        let manager = QuoteManager::new(clock, Source::Legacy(client), log).start();
+        let (tell, mut heard) = mpsc::unbounded_channel();
+        let ear = Ear(tell).start();
+        manager.send(Subscribe(ear.clone().recipient())).await.unwrap();
+        let client = QuoteClient::new(vec![manager.recipient()]);
+        let question = || questions().into_iter().take(1).collect();
+        client.ask(question(), ear.clone().recipient()).await;
+        assert_eq!(heard.recv().await, Some(QuoteResult::Unavailable(stocks()[0])));
+        client.ask(question(), ear.recipient()).await;
+        assert!(matches!(heard.recv().await, Some(QuoteResult::Fresh(_))));
     });
 }

@@ -65,6 +65,19 @@ pub enum QuoteUnavailable {
         /// The stock asked for.
         stock: Stock,
     },
+    /// The asking itself failed; standard error has the details.
+    #[error("no quote for {stock}: asking for it crashed")]
+    Crashed {
+        /// The stock asked for.
+        stock: Stock,
+    },
+}
+
+impl Answer {
+    /// What comes of a question whose asking crashed: how many requests were made is not known.
+    pub fn crashed(stock: Stock) -> Answer {
+        Answer { result: Err(QuoteUnavailable::Crashed { stock }), requests: 0, abandoned: 0 }
+    }
 }
 
 /// When the next request is to be sent.
