@@ -1,5 +1,8 @@
 //! The page of an experiment: its frame and its tables. One file, no network, light and dark.
 
+use ::workload::report::BASE_STYLE;
+pub use ::workload::report::escape;
+
 const STYLE: &str = include_str!("page.css");
 
 /// A page that grows from top to bottom.
@@ -32,7 +35,7 @@ impl Page {
         );
         let (eyebrow, figure, of) = (escape(eyebrow), escape(figure), escape(of));
         html.push_str(&format!(
-            "<title>{figure} {of} – daytrade experiment</title>\n<style>\n{STYLE}</style>\n</head>\n\
+            "<title>{figure} {of} – daytrade experiment</title>\n<style>\n{BASE_STYLE}{STYLE}</style>\n</head>\n\
              <body>\n<main>\n<header>\n<p class=\"eyebrow\">daytrade experiment <span>{eyebrow}</span></p>\n\
              <h1><strong>{figure}</strong> <span>{of}</span></h1>\n<p class=\"lead\">{}</p>\n",
             escape(lead)
@@ -127,21 +130,4 @@ pub fn legend(entries: &[(&str, &str)]) -> String {
         .map(|(class, name)| format!("<span class=\"{class}\"><i></i>{}</span>", escape(name)))
         .collect();
     format!("<p class=\"legend\">{entries}</p>\n")
-}
-
-/// Text made safe for markup and quoted attributes.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            letter if letter.is_control() => safe.push('\u{fffd}'),
-            letter => safe.push(letter),
-        }
-    }
-    safe
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-pub use html::html;
+pub use html::{BASE_STYLE, escape, html};
 pub use table::table;
 
 /// One run of one or more workload files.

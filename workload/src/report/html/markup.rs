@@ -4,7 +4,7 @@ use super::super::figures::finite;
 
 /// Text as it may stand in markup and in quoted attributes. Characters that a
 /// page cannot hold become the replacement character.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

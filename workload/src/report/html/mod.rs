@@ -2,7 +2,7 @@
 //!
 //! Charts are written by hand as SVG whose horizontal positions are shares of
 //! the width, so the same file suits a wide screen, a phone and paper, and
-//! text keeps its size. Colours live in `page.css` alone. The script only
+//! text keeps its size. Colours live in `base.css` alone. The script only
 //! shows tooltips; everything it says stands in the tables as well.
 
 mod bars;
@@ -16,8 +16,10 @@ use super::RunReport;
 use super::figures::{
     self, THIN, count, duration_s, duration_us, finite, number, percent, share, short,
 };
-use markup::escape;
+pub use markup::escape;
 
+/// The style that all pages begin with: colours, headline, sections, tables, paper.
+pub const BASE_STYLE: &str = include_str!("base.css");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
@@ -33,7 +35,7 @@ pub fn html(report: &RunReport) -> String {
          <link rel=\"icon\" href=\"data:,\"/>\n",
     );
     page.push_str(&format!(
-        "<title>{} commands/s – daytrade run</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
+        "<title>{} commands/s – daytrade run</title>\n<style>\n{BASE_STYLE}{STYLE}</style>\n</head>\n<body>\n<main>\n",
         rate(report.commands_per_s),
     ));
     headline(&mut page, report);
