@@ -79,13 +79,14 @@ pub fn run(command: AuditCommand) -> Result<ExitCode, Failure> {
 /// Which log is looked at.
 #[derive(Args)]
 pub struct Data {
-    /// The folder of the run, or its log's own; if not given, that of the newest run under `out`
+    /// The folder of the run, or its log's own; if not given, that of the newest run under `out`,
+    /// and where there is none `data`, which is what `up` keeps
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
-/// The newest run's.
-const NEWEST: &str = "out/latest";
+/// Where a log is looked for if no folder is named: the newest run's, and that of `up`.
+const USUAL: [&str; 2] = ["out/latest", "data"];
 
 impl Data {
     /// Whether a folder was named.
@@ -95,7 +96,13 @@ impl Data {
 
     /// The folder of the log.
     pub fn log(&self) -> anyhow::Result<PathBuf> {
-        let given = self.data.as_deref().unwrap_or(Path::new(NEWEST));
+        let given = match &self.data {
+            Some(named) => named,
+            None => USUAL.iter().map(Path::new).find(|usual| usual.exists()).ok_or_else(|| {
+                let [run, up] = USUAL;
+                anyhow!("neither {run} nor {up} is here: --data names the folder of a run")
+            })?,
+        };
         if !given.exists() {
             return Err(anyhow!(
                 "{}: there is no such folder (--data names the one that a run writes to)",

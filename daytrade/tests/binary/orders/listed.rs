@@ -69,4 +69,12 @@ fn armed_orders_are_listed_with_their_distance_to_the_price_the_next_to_fire_fir
     run(&[&["orders", "--stock", "ABCD"], &data[..]].concat()).with(2).telling(&["1 to 3 letters"]);
     run(&[&["orders", "--user", "a,b"], &data[..]].concat()).with(2).telling(&["--user"]);
     run(&["orders", "--data", text(folder.path())]).with(1).telling(&["no log is in it"]);
+
+    // Nobody says where: the newest run, else what `up` keeps, else a word on what is missing.
+    let here = |arguments: &[&str]| end(daytrade(arguments).current_dir(folder.path()));
+    here(&["orders"]).with(1).telling(&["neither out/latest nor data is here", "--data"]);
+    std::fs::rename(&out, folder.path().join("data")).unwrap();
+    assert!(here(&["orders"]).with(0).stdout.ends_with("5 orders armed in 3 stocks\n"));
+    here(&["replay", text(&write_workload(folder.path(), "none", &["ADD,a,1.00"]))]).with(0);
+    here(&["orders"]).with(0).telling(&["no order is armed"]);
 }
