@@ -1,58 +1,26 @@
 //! One worker's accounts and what happens to them: commands, quotes, firings and the passing of
-//! time go in, entries, replies, questions for prices and news of orders come out. Synchronous, without IO: the
-//! [`ShardActor`](crate::ShardActor) around it does the waiting.
+//! time go in, entries, replies, questions for prices and news of orders come out. Synchronous,
+//! without IO: the [`ShardActor`](crate::ShardActor) around it does the waiting.
+
+mod output;
+mod unattended;
+
+pub use output::Output;
+pub use unattended::Unattended;
 
 use crate::accounts::{Accounts, Parked, SlotId, Waiting};
 use crate::armed_orders;
 use crate::prices::{Found, Prices};
-use bus::{
-    AccountEvent, AccountNews, Clock, CommandBatch, Entries, Firing, Moment, OrderChange, QuoteAsk,
-    QuoteResult, Reply, ReplyTo,
-};
+use bus::{Clock, CommandBatch, Moment, QuoteAsk, QuoteResult, Reply, ReplyTo};
 use domain::trading::command::{Action, Verb};
-use domain::trading::entry::{self, CommandDecided, OrderFilled, PendingExpired};
-use domain::trading::verbs::{self, Stamp, expiry, orders};
+use domain::trading::entry::{self, CommandDecided};
+use domain::trading::verbs::{self, Stamp};
 use domain::trading::{Accepted, Account, Command, Entry, Outcome, Reject, Stock, UserName};
+use output::note_watched;
 use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
-
-/// What came out of the engine since it was last emptied.
-#[derive(Debug, Default)]
-pub struct Output {
-    /// Entries for the log.
-    pub entries: Entries,
-    /// Replies, to be released when the entries are durable, grouped by client. Their entries are
-    /// numbered from 0 within [`entries`](Self::entries).
-    pub replies: Vec<(ReplyTo, Vec<Reply>)>,
-    /// Prices to be asked for.
-    pub asks: Vec<QuoteAsk>,
-    /// What has become of armed orders, in order.
-    pub orders: Vec<OrderChange>,
-    /// What accounts did by themselves, where that is [wanted](Engine::tell_news), to be told when
-    /// the entries are durable. Numbered as the replies are.
-    pub news: Vec<AccountNews>,
-    /// Entries about accounts that are [watched](Engine::watch). Numbered as the replies are.
-    pub watched: Vec<(u64, Entry)>,
-}
-
-/// What accounts did by themselves so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unattended {
-    /// Armed orders that fired on a later price.
-    pub fired: u64,
-    /// Pending buys and sells that expired.
-    pub expired: u64,
-}
-
-impl Unattended {
-    /// Counts in what accounts of another worker did.
-    pub fn add(&mut self, other: Unattended) {
-        self.fired += other.fired;
-        self.expired += other.expired;
-    }
-}
 
 /// The accounts of one worker and the rules that run on them.
 pub struct Engine {
@@ -89,32 +57,6 @@ struct Asked<'a> {
     command: Command,
     received: Moment,
     reply_to: &'a ReplyTo,
-}
-
-impl Output {
-    /// Logs what an account did by itself, and keeps `news` of it back until the log has it.
-    fn unattended(&mut self, entry: &Entry, news: Option<AccountEvent>, quoted: Option<Moment>) {
-        let number = u64::from(self.entries.count());
-        self.entries.push(entry);
-        self.news.extend(news.map(|event| AccountNews { entry: number, quoted, event }));
-    }
-}
-
-/// Puts `entry`, which is about to be the next of the output, out once more if it is about an
-/// account that is watched. Costs a comparison where none is.
-#[inline]
-fn note_watched(watched: &FxHashSet<UserName>, output: &mut Output, entry: &Entry) {
-    if !watched.is_empty() {
-        note_if_watched(watched, output, entry);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn note_if_watched(watched: &FxHashSet<UserName>, output: &mut Output, entry: &Entry) {
-    if entry.account().is_some_and(|user| watched.contains(user)) {
-        output.watched.push((u64::from(output.entries.count()), entry.clone()));
-    }
 }
 
 impl Asked<'_> {
@@ -166,11 +108,6 @@ impl Engine {
         Some(&self.accounts.slot(id).account).filter(|account| account.open)
     }
 
-    /// What accounts did by themselves so far.
-    pub fn unattended(&self) -> Unattended {
-        self.unattended
-    }
-
     /// From now on a price that is used in the last `before` of its life is asked for again.
     pub fn refresh_before(&mut self, before: Option<Duration>) {
         self.prices.refresh_before(before);
@@ -216,36 +153,6 @@ impl Engine {
                 self.resume(id, priced);
             }
         }
-    }
-
-    /// Fires orders that a price has met, each in its turn among its user's commands.
-    pub fn fire(&mut self, firings: Vec<Firing>) {
-        let now = self.clock.now();
-        for firing in firings {
-            let Some(id) = self.accounts.find(&firing.user) else { continue };
-            match &mut self.accounts.slot(id).parked {
-                Some(parked) => parked.queue.push_back(Waiting::Firing(firing)),
-                None => self.fire_one(id, &firing, now),
-            }
-        }
-    }
-
-    /// Releases the pending buys and sells whose time has run out.
-    pub fn expire(&mut self) {
-        let now_ms = self.clock.unix_ms(self.clock.now());
-        while let Some(&Reverse((deadline_ms, id))) = self.timers.peek()
-            && deadline_ms < now_ms
-        {
-            self.timers.pop();
-            self.accounts.slot(id).timer_set = false;
-            self.expire_account(id, now_ms);
-            self.set_timer(id);
-        }
-    }
-
-    /// The last Unix millisecond before [`expire`](Self::expire) has something to do.
-    pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.timers.peek().map(|Reverse((deadline_ms, _))| *deadline_ms)
     }
 
     /// All open accounts, in no order.
@@ -432,68 +339,6 @@ impl Engine {
         } else {
             self.accounts.drop_if_empty(id);
         }
-    }
-
-    fn set_timer(&mut self, id: SlotId) {
-        let slot = self.accounts.slot(id);
-        if !slot.timer_set
-            && let Some(deadline_ms) = slot.account.next_deadline_ms()
-        {
-            slot.timer_set = true;
-            self.timers.push(Reverse((deadline_ms, id)));
-        }
-    }
-
-    fn expire_account(&mut self, id: SlotId, now_ms: u64) {
-        let slot = self.accounts.slot(id);
-        while let Some((side, pending)) = expiry::expire_next(&mut slot.account, now_ms) {
-            let expired = PendingExpired {
-                transaction: pending.opened_by,
-                user: slot.user.clone(),
-                expired_ms: now_ms,
-                side,
-                stock: pending.stock,
-                shares: pending.shares,
-                cash: pending.cash,
-            };
-            self.unattended.expired += 1;
-            let news = self.tells_news.then(|| AccountEvent::Expired(expired.clone()));
-            let entry = Entry::Expired(expired);
-            note_watched(&self.watched, &mut self.output, &entry);
-            self.output.unattended(&entry, news, None);
-        }
-    }
-
-    /// Fires an order if it still stands as it was when the price met it. One that stands and did
-    /// not fire after all is told of again.
-    fn fire_one(&mut self, id: SlotId, firing: &Firing, now: Moment) {
-        let Firing { side, armed_by, quote, .. } = firing;
-        let now_ms = self.clock.unix_ms(now);
-        self.expire_account(id, now_ms);
-        let slot = self.accounts.slot(id);
-        let stock = quote.stock;
-        let stands = orders::armed(&slot.account, *side, stock)
-            .is_some_and(|(_, by)| by.transaction == *armed_by);
-        if !stands {
-            return;
-        }
-        // A price that ran out while the account was parked counts as none.
-        let fresh = quote.is_fresh(now);
-        let fired = fresh.then(|| entry::fire(&mut slot.account, *side, stock, quote.price));
-        let Some((transaction, name, fill)) = fired.flatten() else {
-            let compared = fresh.then_some(quote.sent);
-            let order = armed_orders::one(&slot.user, &slot.account, *side, stock, compared);
-            self.output.orders.extend(order.map(OrderChange::Armed));
-            return;
-        };
-        let user = slot.user.clone();
-        let filled =
-            OrderFilled { transaction, name, user, filled_ms: now_ms, side: *side, stock, fill };
-        self.unattended.fired += 1;
-        let news = self.tells_news.then(|| AccountEvent::Filled(filled.clone()));
-        let entry = Entry::Filled(filled);
-        note_watched(&self.watched, &mut self.output, &entry);
-        self.output.unattended(&entry, news, Some(quote.sent));
     }
 
     fn conclude(
