@@ -4,7 +4,7 @@
 //! have turns: many stocks whose prices run out at once, as they do behind a start, are spread
 //! over half the life of a price, and stay spread from then on.
 
-use bus::quotes::QUOTE_TTL;
+use bus::quotes::{ASK_AGAIN, QUOTE_TTL};
 use bus::{FreshQuote, Moment};
 use domain::trading::Stock;
 use rustc_hash::FxHashMap;
@@ -14,10 +14,6 @@ use std::time::Duration;
 
 /// The longest time between two turns: a few stocks need not be spread over half a minute.
 const LONGEST_TURN: Duration = Duration::from_millis(50);
-
-/// A question that has not been answered for so long is asked again: the quote manager that took
-/// it may have died. Longer than any manager takes to give up.
-pub const ASK_AGAIN: Duration = Duration::from_secs(15);
 
 /// How long to wait after the first time that no price could be had; each further time doubles
 /// it, up to the life of a price.

@@ -9,6 +9,10 @@ use std::time::Duration;
 /// How long a price may be used, from the moment its request was sent.
 pub const QUOTE_TTL: Duration = Duration::from_secs(60);
 
+/// A question that has not been answered for so long is asked again: the quote manager that took
+/// it may have died. Every manager gives up sooner.
+pub const ASK_AGAIN: Duration = Duration::from_secs(15);
+
 /// A price that may be used for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreshQuote {

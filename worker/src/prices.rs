@@ -1,16 +1,12 @@
 //! What a worker knows of prices, and who waits for those it does not know.
 
 use crate::accounts::SlotId;
-use bus::quotes::QUOTE_TTL;
+use bus::quotes::{ASK_AGAIN, QUOTE_TTL};
 use bus::{FreshQuote, Moment, QuoteAsk};
 use domain::trading::entry::PriceUsed;
 use domain::trading::{Stock, TransactionNum};
 use rustc_hash::FxHashMap;
 use std::time::Duration;
-
-/// A question that has not been answered for so long is asked again: the quote manager that took
-/// it may have died. Longer than any manager takes to give up.
-pub const ASK_AGAIN: Duration = Duration::from_secs(15);
 
 /// A price for a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 
 use crate::Engine;
 use crate::engine::{Output, Unattended};
-use crate::prices::ASK_AGAIN;
 use crate::telling::{Prepared, Telling};
 use actix::prelude::*;
+use bus::quotes::ASK_AGAIN;
 use bus::{
     AskAccount, Clock, CommandBatch, EntryLog, FireOrders, Moment, NewsTo, OrderChange, OrderDesk,
     QuoteClient, QuoteNews, UpdatesTo,

@@ -1,6 +1,7 @@
 //! What the client never does, whatever the strategy: the hard bounds, the breaker and the
 //! budget. All flights of a client share them.
 
+use bus::quotes::ASK_AGAIN;
 use bus::{Clock, Moment};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -22,9 +23,13 @@ impl Default for Bounds {
     /// 10 s: twice the slowest answer ever measured. 200 attempts: the bound for a server that
     /// fails fast.
     fn default() -> Bounds {
-        Bounds { per_stock: 8, attempts: 200, total: Duration::from_secs(10) }
+        Bounds { per_stock: 8, attempts: 200, total: TOTAL }
     }
 }
+
+const TOTAL: Duration = Duration::from_secs(10);
+// Whoever waits asks again only when this manager has given up.
+const _: () = assert!(TOTAL.as_millis() < ASK_AGAIN.as_millis());
 
 /// Requests without a good answer before the breaker opens ...
 const OPENS_AFTER_REQUESTS: u32 = 64;

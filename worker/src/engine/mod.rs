@@ -113,7 +113,7 @@ impl Engine {
         self.prices.refresh_before(before);
     }
 
-    /// Asks once more what has not been answered for [`ASK_AGAIN`](crate::prices::ASK_AGAIN).
+    /// Asks once more what has not been answered for [`ASK_AGAIN`](bus::quotes::ASK_AGAIN).
     pub fn ask_again(&mut self) {
         let overdue = self.prices.overdue(self.clock.now());
         self.output.asks.extend(overdue);
