@@ -4,7 +4,7 @@
 //! things stand.
 
 use super::account::LiveAccount;
-use super::frames::{self, Breach};
+use super::frames::{Message, Messages};
 use super::hub::{Ear, Frame, QUEUE, Topic};
 use super::on_the_way::{Ended, OnTheWay};
 use crate::Fault;
@@ -14,14 +14,12 @@ use crate::http::json;
 use crate::outcome::EventView;
 use crate::people::{Role, Session};
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use actix_ws::{AggregatedMessage, CloseCode, CloseReason, ProtocolError, Session as Socket};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_ws::{CloseCode, CloseReason, Session as Socket};
 use bytestring::ByteString;
 use domain::trading::{Stock, UserName};
-use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json as object};
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,19 +66,15 @@ pub(crate) async fn stream(
     body: web::Payload,
 ) -> Result<HttpResponse, Fault> {
     app.check_origin(&request, true)?;
-    let body = frames::guarded(&request, body, LONGEST_MESSAGE);
-    let body = body.await.map_err(|_| Fault::Unavailable)?;
-    let Ok((response, socket, messages)) = actix_ws::handle(&request, body) else {
+    // What the client says is read here, not there: no more than is taken, and all of it in order.
+    let nothing = web::Payload::extract(&request).await.map_err(|_| Fault::Unavailable)?;
+    let Ok((response, socket, _)) = actix_ws::handle(&request, nothing) else {
         let fault = Fault::invalid("a websocket of version 13 is expected here");
         let mut refused = fault.error_response();
         let version = HeaderValue::from_static("13");
         refused.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
         return Ok(refused);
     };
-    let messages = messages
-        .max_frame_size(LONGEST_MESSAGE)
-        .aggregate_continuations()
-        .max_continuation_size(LONGEST_MESSAGE);
     let connection = Connection {
         ear: app.hub.connect(),
         app: app.clone(),
@@ -91,7 +85,7 @@ pub(crate) async fn stream(
         on_the_way: OnTheWay::default(),
         account_seq: 0,
     };
-    actix_web::rt::spawn(connection.run(messages));
+    actix_web::rt::spawn(connection.run(Messages::of(body, LONGEST_MESSAGE)));
     Ok(response)
 }
 
@@ -103,21 +97,6 @@ enum End {
     Because(CloseCode, &'static str),
     /// The client said goodbye: its own code is told back to it.
     Farewell(Option<CloseCode>),
-}
-
-impl End {
-    /// What is told of a message that cannot be read.
-    fn of(error: &ProtocolError) -> End {
-        match (frames::breach(error), error) {
-            (Some(Breach::TooLong), _) => End::Because(CloseCode::Size, "too long"),
-            (Some(Breach::NoFrame), _) => End::Because(CloseCode::Protocol, "not understood"),
-            (None, ProtocolError::Io(error)) => match error.kind() {
-                io::ErrorKind::InvalidData => End::Because(CloseCode::Invalid, "text is UTF-8"),
-                _ => End::Gone,
-            },
-            (None, _) => End::Because(CloseCode::Protocol, "not understood"),
-        }
-    }
 }
 
 impl From<actix_ws::Closed> for End {
@@ -139,7 +118,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(mut self, mut messages: actix_ws::AggregatedMessageStream) {
+    async fn run(mut self, mut messages: Messages) {
         let beat = self.app.config.heartbeat;
         let mut ticks = interval_at(Instant::now() + beat.every, beat.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -156,7 +135,7 @@ impl Connection {
                         heard = Instant::now();
                         self.hear(message).await
                     }
-                    Some(Err(error)) => Err(End::of(&error)),
+                    Some(Err(breach)) => Err(End::Because(breach.code(), breach.why())),
                     None => Err(End::Gone),
                 },
                 Some(frame) = self.ear.frames.recv() => self.tell(frame).await,
@@ -224,9 +203,9 @@ impl Connection {
             .map_err(|_| End::Gone)??)
     }
 
-    async fn hear(&mut self, message: AggregatedMessage) -> Result<(), End> {
+    async fn hear(&mut self, message: Message) -> Result<(), End> {
         match message {
-            AggregatedMessage::Text(text) => {
+            Message::Text(text) => {
                 let now_ms = self.app.now_ms();
                 if !self.is_signed_in() {
                     return Err(End::Because(CloseCode::Other(SIGNED_OUT), "signed out"));
@@ -240,12 +219,10 @@ impl Connection {
                     (Err(fault), _) | (_, Err(fault)) => self.fault(&fault).await,
                 }
             }
-            AggregatedMessage::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
-            AggregatedMessage::Pong(_) => Ok(()),
-            AggregatedMessage::Binary(_) => self.fault(&Fault::invalid("messages are text")).await,
-            AggregatedMessage::Close(reason) => {
-                Err(End::Farewell(reason.map(|reason| reason.code)))
-            }
+            Message::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
+            Message::Pong => Ok(()),
+            Message::Binary => self.fault(&Fault::invalid("messages are text")).await,
+            Message::Close(code) => Err(End::Farewell(code)),
         }
     }
 
