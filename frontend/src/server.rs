@@ -150,6 +150,7 @@ impl Frontend {
             by_account: Limits::new(limits.sign_in_account).by_clock_of(speed),
             by_commander: Limits::new(limits.commands).by_clock_of(speed),
             by_looker: Limits::new(limits.looks).by_clock_of(speed),
+            by_listener: Limits::new(limits.streams).by_clock_of(speed),
         });
         let quotes = MarketActor::new(market, hub, clock).start().recipient();
         let served = app.clone();

@@ -5,7 +5,7 @@
 
 use super::account::LiveAccount;
 use super::frames::{Message, Messages};
-use super::hub::{Ear, Frame, QUEUE, Topic};
+use super::hub::{Displaced, Ear, Frame, QUEUE, Topic};
 use super::on_the_way::{Ended, OnTheWay};
 use crate::Fault;
 use crate::app::{App, Caller};
@@ -38,6 +38,7 @@ pub const RESUMED: usize = 200;
 /// The close codes beside those of the protocol.
 const SILENT: u16 = 4000;
 const SIGNED_OUT: u16 = 4001;
+const DISPLACED: u16 = 4002;
 
 /// What a client says.
 #[derive(Default, Deserialize)]
@@ -66,6 +67,7 @@ pub(crate) async fn stream(
     body: web::Payload,
 ) -> Result<HttpResponse, Fault> {
     app.check_origin(&request, true)?;
+    app.by_listener.take(caller.user.clone(), app.now_ms())?;
     // What the client says is read here, not there: no more than is taken, and all of it in order.
     let nothing = web::Payload::extract(&request).await.map_err(|_| Fault::Unavailable)?;
     let Ok((response, socket, _)) = actix_ws::handle(&request, nothing) else {
@@ -75,8 +77,9 @@ pub(crate) async fn stream(
         refused.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
         return Ok(refused);
     };
+    let (ear, displaced) = app.hub.connect(&caller.user, app.config.streams_of_a_user);
     let connection = Connection {
-        ear: app.hub.connect(),
+        ear,
         app: app.clone(),
         user: caller.user,
         session: caller.session,
@@ -85,7 +88,7 @@ pub(crate) async fn stream(
         on_the_way: OnTheWay::default(),
         account_seq: 0,
     };
-    actix_web::rt::spawn(connection.run(Messages::of(body, LONGEST_MESSAGE)));
+    actix_web::rt::spawn(connection.run(Messages::of(body, LONGEST_MESSAGE), displaced));
     Ok(response)
 }
 
@@ -118,7 +121,29 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(mut self, mut messages: Messages) {
+    async fn run(mut self, messages: Messages, displaced: Displaced) {
+        // Wherever it waits, for a client that takes nothing too.
+        let end = select! {
+            end = self.serve(messages) => end,
+            Ok(()) = displaced => {
+                End::Because(CloseCode::Other(DISPLACED), "newer ones of this user are open")
+            }
+        };
+        for topic in std::mem::take(&mut self.topics) {
+            self.ignore(&topic).await;
+        }
+        let reason = match end {
+            End::Gone => return,
+            End::Because(code, why) => {
+                Some(CloseReason { code, description: Some(why.to_string()) })
+            }
+            End::Farewell(code) => code.map(CloseReason::from),
+        };
+        let _ = timeout(Duration::from_secs(1), self.socket.close(reason)).await;
+    }
+
+    /// Hears and tells until it ends.
+    async fn serve(&mut self, mut messages: Messages) -> End {
         let beat = self.app.config.heartbeat;
         let mut ticks = interval_at(Instant::now() + beat.every, beat.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -128,7 +153,7 @@ impl Connection {
         let lagged = self.ear.watch_lag();
         let mut lagging = pin!(lagged.happened());
         let mut heard = Instant::now();
-        let end = loop {
+        loop {
             let done = select! {
                 message = messages.next() => match message {
                     Some(Ok(message)) => {
@@ -153,20 +178,9 @@ impl Connection {
                 }
             };
             if let Err(end) = done {
-                break end;
+                return end;
             }
-        };
-        for topic in std::mem::take(&mut self.topics) {
-            self.ignore(&topic).await;
         }
-        let reason = match end {
-            End::Gone => return,
-            End::Because(code, why) => {
-                Some(CloseReason { code, description: Some(why.to_string()) })
-            }
-            End::Farewell(code) => code.map(CloseReason::from),
-        };
-        let _ = timeout(Duration::from_secs(1), self.socket.close(reason)).await;
     }
 
     fn is_signed_in(&self) -> bool {
