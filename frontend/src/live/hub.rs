@@ -148,11 +148,13 @@ impl Drop for Ear {
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Inner>);
 
+/// The connections of a user who has any, oldest first, but for those that were displaced.
+type OfUser = VecDeque<(u64, oneshot::Sender<()>)>;
+
 #[derive(Default)]
 struct Inner {
     topics: Mutex<HashMap<Topic, Vec<Listener>>>,
-    /// The connections of each user who has any, oldest first, but for those that were displaced.
-    users: Mutex<HashMap<UserName, VecDeque<(u64, oneshot::Sender<()>)>>>,
+    users: Mutex<HashMap<UserName, OfUser>>,
     next: AtomicU64,
     connections: AtomicUsize,
     pushed: AtomicU64,
@@ -164,7 +166,7 @@ impl Hub {
         self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn users(&self) -> MutexGuard<'_, HashMap<UserName, VecDeque<(u64, oneshot::Sender<()>)>>> {
+    fn users(&self) -> MutexGuard<'_, HashMap<UserName, OfUser>> {
         self.0.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
