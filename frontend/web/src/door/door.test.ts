@@ -194,6 +194,15 @@ describe("the stream", () => {
     sockets[1]!.accept();
     sockets[1]!.hear({ type: "outcome", request_id: "three", outcome: { entry: 3 } });
   });
+  it("is given no command while nobody answers", () => {
+    sockets[0]!.accept();
+    now = 9_000;
+    expect(stream.command({ request_id: "doubtful" })).toBeUndefined();
+    sockets[0]!.hear({ type: "pong" });
+    const given = stream.command({ request_id: "given" });
+    expect(given).toBeDefined();
+    given!.catch(() => {});
+  });
   it("waits for no outcome for ever", async () => {
     sockets[0]!.accept();
     const never = expect(stream.command({ request_id: "never" })).rejects.toMatchObject({ code: NO_ANSWER });

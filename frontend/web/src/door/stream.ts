@@ -39,7 +39,9 @@ export interface Hooks {
 
 /** Silence after which a connection is taken for dead: the server's heart beats every 10 s. */
 const SILENCE_MS = 25_000;
-const PING_EVERY_MS = 10_000;
+const PING_EVERY_MS = 5_000;
+/** After as much of it commands take another way: a ping is answered at once. */
+const DOUBTFUL_MS = 8_000;
 const LONGEST_PAUSE_MS = 15_000;
 /** How long the outcome of a command is waited for. */
 const PATIENCE_MS = 20_000;
@@ -72,7 +74,7 @@ export class Stream {
     this.stopped = false;
     this.tries = 0;
     this.connect();
-    this.pulse = setInterval(() => this.beat(), PING_EVERY_MS / 2);
+    this.pulse = setInterval(() => this.beat(), PING_EVERY_MS);
   }
 
   /** Ends for good, and forgets: the next one to sign in is someone else. */
@@ -101,12 +103,12 @@ export class Stream {
   }
 
   /**
-   * Gives a command over the connection; undefined where none is open. Where the connection is lost
+   * Gives a command over the connection; undefined where none is open and alive. Where the connection is lost
    * under it, it may have been carried out or not: the same id asks.
    */
   command(asked: { request_id: string }): Promise<Outcome> | undefined {
     const socket = this.socket;
-    if (socket?.readyState !== OPEN) return undefined;
+    if (socket?.readyState !== OPEN || this.hooks.now() - this.heardAt > DOUBTFUL_MS) return undefined;
     const id = asked.request_id;
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => this.settle(id)?.reject(noAnswer()), PATIENCE_MS);
