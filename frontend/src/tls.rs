@@ -25,12 +25,12 @@ const LONGEST_FILE: u64 = 1 << 20;
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{path}: {source}; {expected} is expected")]
+    #[error("{path}: {why}; {expected} is expected")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
         /// What it should hold.
         expected: &'static str,
     },
@@ -188,7 +188,7 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
 }
 
 fn contents(path: &Path, expected: &'static str) -> Result<Vec<u8>, TlsError> {
-    let fault = |source| TlsError::Read { path: path.to_path_buf(), source, expected };
+    let fault = |why| TlsError::Read { path: path.to_path_buf(), why, expected };
     let long = fs::metadata(path).map_err(fault)?.len() > LONGEST_FILE;
     if long {
         let found = "this is longer than any certificate".to_string();

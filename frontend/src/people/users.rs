@@ -48,12 +48,12 @@ pub type Roles = Vec<Role>;
 #[derive(Debug, Error)]
 pub enum UsersError {
     /// The file cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {why}")]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        why: io::Error,
     },
     /// A line of the file is not one of a user.
     #[error("{path}:{line}: this is no line about a user: {reason}")]
@@ -129,14 +129,14 @@ impl UserStore {
         let store = UserStore::open(path)?;
         let mut known = store.lock();
         if known.lines > known.users.len() {
-            store.compact(&mut known).map_err(|source| store.fault(source))?;
+            store.compact(&mut known).map_err(|why| store.fault(why))?;
         }
         drop(known);
         Ok(store)
     }
 
-    fn fault(&self, source: io::Error) -> UsersError {
-        UsersError::Io { path: self.path.clone(), source }
+    fn fault(&self, why: io::Error) -> UsersError {
+        UsersError::Io { path: self.path.clone(), why }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -152,11 +152,11 @@ impl UserStore {
         match fs::metadata(&self.path) {
             Ok(found) if found.len() == known.bytes => Ok(()),
             Ok(_) => {
-                let mut file = self.locked_file().map_err(|source| self.fault(source))?;
+                let mut file = self.locked_file().map_err(|why| self.fault(why))?;
                 self.read(&mut file, &mut known)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(self.fault(source)),
+            Err(why) => Err(self.fault(why)),
         }
     }
 

@@ -39,22 +39,22 @@ impl UserStore {
     /// Reads the lines behind those that are known. One that a crash cut short is cut off: it
     /// never counted.
     pub(super) fn read(&self, file: &mut File, known: &mut Known) -> Result<(), UsersError> {
-        let length = file.metadata().map_err(|source| self.fault(source))?.len();
+        let length = file.metadata().map_err(|why| self.fault(why))?.len();
         if length < known.bytes {
             // Another server has gathered the lines.
             *known = Known::default();
         }
-        file.seek(SeekFrom::Start(known.bytes)).map_err(|source| self.fault(source))?;
+        file.seek(SeekFrom::Start(known.bytes)).map_err(|why| self.fault(why))?;
         let mut lines = BufReader::new(&*file);
         loop {
             let mut line = Vec::new();
-            let read = lines.read_until(b'\n', &mut line).map_err(|source| self.fault(source))?;
+            let read = lines.read_until(b'\n', &mut line).map_err(|why| self.fault(why))?;
             if read == 0 {
                 return Ok(());
             }
             if line.last() != Some(&b'\n') {
                 drop(lines);
-                return file.set_len(known.bytes).map_err(|source| self.fault(source));
+                return file.set_len(known.bytes).map_err(|why| self.fault(why));
             }
             let fault = |reason: String| UsersError::Line {
                 path: self.path.clone(),
@@ -127,16 +127,16 @@ impl UserStore {
         allowed: impl FnOnce(&Known) -> Result<(), UsersError>,
     ) -> Result<(), UsersError> {
         let mut known = self.lock();
-        let mut file = self.locked_file().map_err(|source| self.fault(source))?;
+        let mut file = self.locked_file().map_err(|why| self.fault(why))?;
         self.read(&mut file, &mut known)?;
         allowed(&known)?;
         let mut bytes = serde_json::to_vec(line).map_err(|error| self.fault(error.into()))?;
         bytes.push(b'\n');
         let written = file.write_all(&bytes).and_then(|()| file.sync_all());
-        if let Err(source) = written {
+        if let Err(why) = written {
             // What is there of the line is no line.
             let _ = file.set_len(known.bytes);
-            return Err(self.fault(source));
+            return Err(self.fault(why));
         }
         self.read(&mut file, &mut known)
     }
