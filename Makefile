@@ -49,11 +49,11 @@ tests: services client provider ## Run all tests, the journey of a browser inclu
 	cargo test --workspace --locked
 
 .PHONY: journey
-journey: client ## Drive the screen with a real browser, and say what each step took (part of tests)
+journey: client provider ## Drive the screen with a real browser, and say what each step took (part of tests)
 	cargo test -p daytrade --locked --test journey -- --nocapture
 
 .PHONY: screenshots
-screenshots: client ## Take the pictures in docs/screenshots anew, by the same journey
+screenshots: client provider ## Take the pictures in docs/screenshots anew, by the same journey
 	DAYTRADE_SHOTS="$(CURDIR)/docs/screenshots" cargo test -p daytrade --locked --test journey -- --nocapture
 
 .PHONY: campaign-postgres

@@ -33,8 +33,9 @@ function daytradeDesk({ account = () => {}, prices = () => {} } = {}) {
         else reject(new Error(`${told.code}: ${told.detail}`));
       }
     };
-    // 4001: signed out. Whatever else ends it, a second later it is tried again.
-    socket.onclose = ({ code }) => ended || code === 4001 || setTimeout(open, 1_000);
+    // 4001: signed out; 4002: newer ones are open. Whatever else ends it, a second later it is
+    // tried again.
+    socket.onclose = ({ code }) => ended || [4001, 4002].includes(code) || setTimeout(open, 1_000);
   };
   open();
 

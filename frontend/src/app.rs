@@ -34,6 +34,8 @@ pub struct RateLimits {
     pub commands: Limit,
     /// Looks into the log by one user.
     pub looks: Limit,
+    /// Websockets that one user opens.
+    pub streams: Limit,
 }
 
 impl Default for RateLimits {
@@ -43,6 +45,7 @@ impl Default for RateLimits {
             sign_in_account: Limit { burst: 10, per_minute: 10 },
             commands: Limit { burst: 200, per_minute: 3000 },
             looks: Limit { burst: 60, per_minute: 240 },
+            streams: Limit { burst: 200, per_minute: 600 },
         }
     }
 }
@@ -67,6 +70,8 @@ pub struct Config {
     pub threads: usize,
     /// Connections that may be open at once.
     pub connections: usize,
+    /// Websockets that one user may have open; one more closes the oldest.
+    pub streams_of_a_user: usize,
 }
 
 impl Config {
@@ -103,6 +108,7 @@ impl Default for Config {
             heartbeat: Heartbeat::default(),
             threads: 2,
             connections: 32 << 10,
+            streams_of_a_user: 16,
         }
     }
 }
@@ -128,6 +134,7 @@ pub(crate) struct App {
     pub(crate) by_account: Limits<String>,
     pub(crate) by_commander: Limits<UserName>,
     pub(crate) by_looker: Limits<UserName>,
+    pub(crate) by_listener: Limits<UserName>,
 }
 
 impl App {

@@ -32,6 +32,9 @@ pub enum Fault {
     /// The body, or a message, is too long.
     #[error("the request is longer than is taken here")]
     TooLarge,
+    /// The body did not come in time.
+    #[error("the body did not come in time")]
+    TooSlow,
     /// Too many requests: try again after so many seconds.
     #[error("too many requests: try again in {0} s")]
     RateLimited(u64),
@@ -96,6 +99,7 @@ impl Fault {
             Fault::MethodNotAllowed => "method_not_allowed",
             Fault::Invalid(_) => "invalid_request",
             Fault::TooLarge => "too_large",
+            Fault::TooSlow => "too_slow",
             Fault::RateLimited(_) => "rate_limited",
             Fault::Busy(_) => "busy",
             Fault::UserTaken => "user_taken",
@@ -132,6 +136,7 @@ impl ResponseError for Fault {
             Fault::Invalid(_) | Fault::SignInOver => StatusCode::BAD_REQUEST,
             Fault::WeakPassword | Fault::BreachedPassword => StatusCode::UNPROCESSABLE_ENTITY,
             Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Fault::RateLimited(_) | Fault::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Fault::UserTaken => StatusCode::CONFLICT,
             Fault::ProviderUnavailable | Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

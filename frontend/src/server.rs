@@ -60,12 +60,12 @@ pub struct Ports {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The address is taken, or not one of this machine.
-    #[error("{address}: {source}")]
+    #[error("{address}: {why}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
@@ -111,7 +111,7 @@ impl Frontend {
             users,
             access,
         } = ports;
-        let fault = |source| StartError::Listen { address: listen, source };
+        let fault = |why| StartError::Listen { address: listen, why };
         let listener = crate::listen::listen(listen).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
         config.origins.extend(own_origins(address, config.tls.is_some()));
@@ -150,6 +150,7 @@ impl Frontend {
             by_account: Limits::new(limits.sign_in_account).by_clock_of(speed),
             by_commander: Limits::new(limits.commands).by_clock_of(speed),
             by_looker: Limits::new(limits.looks).by_clock_of(speed),
+            by_listener: Limits::new(limits.streams).by_clock_of(speed),
         });
         let quotes = MarketActor::new(market, hub, clock).start().recipient();
         let served = app.clone();

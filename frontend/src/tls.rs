@@ -1,6 +1,11 @@
 //! TLS that the server ends itself: a certificate and its key from two PEM files, read again when
 //! they are renewed.
 
+mod validity;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -20,12 +25,12 @@ const LONGEST_FILE: u64 = 1 << 20;
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{path}: {source}; {expected} is expected")]
+    #[error("{path}: {why}; {expected} is expected")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
         /// What it should hold.
         expected: &'static str,
     },
@@ -46,6 +51,18 @@ pub enum TlsError {
         key: PathBuf,
         /// The file of the certificate.
         certificate: PathBuf,
+    },
+    /// The certificate is not good now.
+    #[error("{path}: this certificate {what}: it is good from {from} to {until}, by UTC")]
+    Time {
+        /// The file.
+        path: PathBuf,
+        /// Whether it is too late for it, or too early.
+        what: &'static str,
+        /// From when it is good.
+        from: DateTime,
+        /// Until when.
+        until: DateTime,
     },
 }
 
@@ -79,7 +96,8 @@ impl Certificate {
     /// Reads both files.
     ///
     /// # Errors
-    /// One is not there, or not what is expected, or the key is of another certificate.
+    /// One is not there, or not what is expected, the key is of another certificate, or that has
+    /// expired or is not good yet.
     pub fn load(certificate: &Path, key: &Path) -> Result<Arc<Certificate>, TlsError> {
         let seen = changed(certificate, key);
         Ok(Arc::new(Certificate {
@@ -140,28 +158,37 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&chain)
         .collect::<Result<_, _>>()
         .map_err(|error| found(certificate, CHAIN, format!("this is no PEM ({error})")))?;
-    if certificates.is_empty() {
+    let Some(first) = certificates.first() else {
         return Err(found(certificate, CHAIN, there_is(&chain)));
-    }
+    };
+    let times = validity::validity(first);
     let secret = contents(key, KEY)?;
     let private =
         PrivateKeyDer::from_pem_slice(&secret).map_err(|_| found(key, KEY, there_is(&secret)))?;
-    CertifiedKey::from_der(certificates, private, &aws_lc_rs::default_provider()).map_err(|error| {
-        match error {
+    let unreadable =
+        || found(certificate, CHAIN, "the first certificate cannot be read".to_string());
+    let made = CertifiedKey::from_der(certificates, private, &aws_lc_rs::default_provider())
+        .map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => TlsError::Mismatch {
                 key: key.to_path_buf(),
                 certificate: certificate.to_path_buf(),
             },
-            rustls::Error::InvalidCertificate(_) => {
-                found(certificate, CHAIN, "the first certificate cannot be read".to_string())
-            }
+            rustls::Error::InvalidCertificate(_) => unreadable(),
             _ => found(key, KEY, "this key is of a kind that is not known here".to_string()),
-        }
-    })
+        })?;
+    // By the machine's clock, as browsers go by theirs.
+    let now = Timestamp::now().to_zoned(TimeZone::UTC).datetime();
+    let (from, until) = times.ok_or_else(unreadable)?;
+    let path = certificate.to_path_buf();
+    match (now < from, now > until) {
+        (true, _) => Err(TlsError::Time { path, what: "is not good yet", from, until }),
+        (_, true) => Err(TlsError::Time { path, what: "has expired", from, until }),
+        _ => Ok(made),
+    }
 }
 
 fn contents(path: &Path, expected: &'static str) -> Result<Vec<u8>, TlsError> {
-    let fault = |source| TlsError::Read { path: path.to_path_buf(), source, expected };
+    let fault = |why| TlsError::Read { path: path.to_path_buf(), why, expected };
     let long = fs::metadata(path).map_err(fault)?.len() > LONGEST_FILE;
     if long {
         let found = "this is longer than any certificate".to_string();

@@ -1,7 +1,8 @@
 //! The demo: a user with money, and a market that moves because somebody asks for its prices.
 
 use anyhow::{Context as _, anyhow};
-use bus::{AccountDesk, Clock};
+use bus::quotes::QUOTE_TTL;
+use bus::{AccountDesk, Clock, Moment};
 use console::style;
 use domain::trading::command::{Action, Verb};
 use domain::trading::{Amount, Money, Stock, UserName};
@@ -25,8 +26,13 @@ const WATCHED: [&str; 12] =
 /// What the account begins with.
 const MONEY: Money = Money::from_cents(1_000_000);
 
-/// How long passes between two questions: each price runs out as its turn comes again.
-const PAUSE: Duration = Duration::from_millis(5100);
+/// By how much later than in the round before a price is asked for, at most and for the last of
+/// them: at the start all are asked for at once, so all run out at once. Drawn apart by and by, none
+/// is old for long, and in the end one comes after the other all the time.
+const DRAWN_APART: Duration = Duration::from_millis(400);
+
+/// How long a price that could not be had is waited for.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The demo user.
 pub struct Demo {
@@ -90,17 +96,79 @@ impl Demo {
 /// out.
 pub async fn trade(door: Door, clock: Clock) {
     let Some(user) = UserName::parse(MARKET) else { return };
-    let stocks: Vec<Stock> =
-        WATCHED.iter().filter_map(|stock| Stock::parse(stock.as_bytes())).collect();
-    for round in 0.. {
-        for stock in &stocks {
-            let verb = Verb::Quote(*stock);
-            if let Ok(replied) = door.enter(Action::User { user: user.clone(), verb }) {
-                let _ = replied.await;
+    let stocks = WATCHED.iter().filter_map(|stock| Stock::parse(stock.as_bytes()));
+    let mut turns = Turns::of(stocks.collect());
+    while let Some((at, stock)) = turns.next() {
+        sleep(clock.to_wait(at.since(clock.now()))).await;
+        let verb = Verb::Quote(stock);
+        let reply = match door.enter(Action::User { user: user.clone(), verb }) {
+            Ok(replied) => replied.await.ok(),
+            Err(_) => None,
+        };
+        let good_for = match reply.filter(|reply| reply.decided.price.is_some()) {
+            // Somebody else may have asked for it earlier.
+            Some(reply) => QUOTE_TTL.saturating_sub(reply.price_age.unwrap_or_default()),
+            None => AGAIN,
+        };
+        let now = clock.now();
+        turns.asked(stock, now, now.plus(good_for));
+    }
+}
+
+/// Whose turn it is, and when.
+struct Turns {
+    /// When the price of each runs out.
+    due: Vec<(Moment, Stock)>,
+    questions: u32,
+    last: Moment,
+}
+
+impl Turns {
+    fn of(stocks: Vec<Stock>) -> Turns {
+        let due = stocks.into_iter().map(|stock| (Moment::default(), stock)).collect();
+        Turns { due, questions: 0, last: Moment::default() }
+    }
+
+    /// The stock whose price runs out first, and when it is to be asked for.
+    fn next(&self) -> Option<(Moment, Stock)> {
+        let (due, stock) = *self.due.iter().min_by_key(|(due, _)| *due)?;
+        let stocks = self.due.len() as u32;
+        let round = self.questions / stocks;
+        let apart = (DRAWN_APART * round).min(QUOTE_TTL / stocks);
+        Some((due.max(self.last.plus(apart)), stock))
+    }
+
+    /// It was asked for at `now`; its price is good until `until`.
+    fn asked(&mut self, stock: Stock, now: Moment, until: Moment) {
+        self.questions += 1;
+        self.last = now;
+        self.due.iter_mut().filter(|(_, known)| *known == stock).for_each(|turn| turn.0 = until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_price_is_old_for_long_and_they_come_one_after_the_other() {
+        let stocks = WATCHED.iter().filter_map(|stock| Stock::parse(stock.as_bytes()));
+        let mut turns = Turns::of(stocks.collect());
+        let (mut now, mut asked, mut oldest) = (Moment::default(), Vec::new(), Duration::ZERO);
+        for question in 0..WATCHED.len() * 20 {
+            let (at, stock) = turns.next().unwrap();
+            let ran_out = turns.due.iter().find(|(_, known)| *known == stock).unwrap().0;
+            if question >= WATCHED.len() {
+                oldest = oldest.max(at.since(ran_out));
             }
-            if round > 0 {
-                sleep(clock.to_wait(PAUSE)).await;
-            }
+            now = now.max(at).plus(Duration::from_millis(3));
+            asked.push(now);
+            turns.asked(stock, now, now.plus(QUOTE_TTL));
         }
+        assert!(asked[WATCHED.len() - 1] < Moment::default().plus(Duration::from_secs(1)));
+        assert!(oldest < Duration::from_secs(5), "{oldest:?}");
+        let apart = asked.windows(2).rev().take(WATCHED.len() * 2);
+        let least = apart.map(|two| two[1].since(two[0])).min().unwrap();
+        assert!(least >= Duration::from_secs(4), "{least:?}");
     }
 }

@@ -68,10 +68,9 @@ pub(super) fn tell(
     }
     match (options.tls_cert.is_some(), options.trusted_proxy.is_empty()) {
         (true, _) => line("cookies", &"for TLS only"),
-        (false, true) => {
-            line("cookies", &"without Secure, because only this machine reaches the address");
-        }
         (false, false) => line("cookies", &"for TLS only, which the proxy in front ends"),
+        // Nobody but this machine reaches it: there is nothing to know.
+        (false, true) => {}
     }
     if !options.listen.ip().is_loopback() && options.origin.is_empty() {
         warn(format_args!(

@@ -87,6 +87,7 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
         tls,
         oidc: options.oidc.settings().map_err(Failure::Usage)?,
         trusted_proxies: options.trusted_proxy.clone(),
+        streams_of_a_user: options.user_streams as usize,
         ..Config::default()
     };
     std::fs::create_dir_all(&options.data)

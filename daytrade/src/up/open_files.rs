@@ -6,6 +6,10 @@ use std::fmt::Display;
 /// Connections that are taken where nothing stands in the way.
 const CONNECTIONS: u64 = 32 << 10;
 
+/// Where there is room for fewer it is said at the start: a class of people with a few pages each
+/// may need as many.
+const FEW: u64 = 1000;
+
 /// Files that are no connection: the log, exports, questions to the quote server, stores that
 /// follow.
 const OTHERS: u64 = 256;
@@ -20,16 +24,19 @@ pub struct Room {
 
 /// Raises the limit on open files as far as the system allows.
 pub fn raise() -> Room {
-    let limit = raised();
-    let connections = limit.map_or(CONNECTIONS, |limit| limit.saturating_sub(OTHERS)).max(16);
-    let bounded = connections < CONNECTIONS;
-    Room { connections: connections.min(CONNECTIONS) as usize, limit: limit.filter(|_| bounded) }
+    Room::within(raised())
 }
 
 impl Room {
-    /// What there is to say where there is less room than wanted.
-    pub fn told(&self) -> Option<impl Display> {
-        let limit = self.limit?;
+    /// Where so many files may be open; none where nothing bounds them.
+    fn within(limit: Option<u64>) -> Room {
+        let connections = limit.map_or(CONNECTIONS, |limit| limit.saturating_sub(OTHERS)).max(16);
+        Room { connections: connections.min(CONNECTIONS) as usize, limit }
+    }
+
+    /// What there is to say where there is little room.
+    pub fn told(&self) -> Option<impl Display + use<>> {
+        let limit = self.limit.filter(|_| (self.connections as u64) < FEW)?;
         Some(format!(
             "{} connections: no more than {} files may be open here (`ulimit -Hn {}` makes room \
              for {})",
@@ -58,4 +65,21 @@ fn raised() -> Option<u64> {
 #[cfg(not(unix))]
 fn raised() -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_room_is_told_of_and_enough_is_not() {
+        let told = |limit| Room::within(limit).told().map(|told| told.to_string());
+        let few = told(Some(1024)).unwrap();
+        assert!(few.starts_with("768 connections") && few.contains("1,024 files"), "{few}");
+        for limit in [Some(1256), Some(20_000), Some(1 << 20), None] {
+            assert_eq!(told(limit), None, "{limit:?}");
+        }
+        let rooms = [0, 1024, 20_000, 1 << 20].map(|limit| Room::within(Some(limit)).connections);
+        assert_eq!(rooms, [16, 768, 19_744, 32 << 10]);
+    }
 }

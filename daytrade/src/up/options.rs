@@ -60,6 +60,10 @@ pub struct UpOptions {
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub(super) origin: Vec<String>,
 
+    /// Websockets that one user may have open: one more closes the oldest
+    #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) user_streams: u32,
+
     #[command(flatten)]
     pub(super) oidc: OidcOptions,
 

@@ -3,8 +3,9 @@
 use crate::raw::{
     BINARY, CLOSE, CONTINUED, LAST, PING, PONG, Raw, TEXT, answer, frame, handshake, head,
 };
-use crate::server::{Client, Server};
+use crate::server::{Client, Server, request_id};
 use frontend::live::stream::LONGEST_MESSAGE;
+use serde_json::json;
 use std::time::Instant;
 
 /// `{"ping":7}` in so many bytes.
@@ -115,6 +116,37 @@ fn what_the_protocol_forbids_ends_the_connection() {
 }
 
 #[test]
+fn what_was_said_before_the_breach_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ann = Client::signed_up(&server, "ann");
+    for (nth, (breach, code)) in [
+        (frame(LAST | 0x3, b"?"), 1002),
+        (head(LAST | TEXT, 1 << 40), 1009),
+        (frame(LAST | CONTINUED, b"of nothing"), 1002),
+        (frame(LAST | TEXT, b"\xff"), 1007),
+        (frame(LAST | CLOSE, b"\x03\xe8\xff"), 1007),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let command = json!({ "request_id": request_id(), "line": "ADD,1.00" });
+        let command = json!({ "command": command }).to_string();
+        let said =
+            [frame(LAST | TEXT, command.as_bytes()), frame(LAST | TEXT, br#"{"ping":7}"#), breach];
+        let mut raw = Raw::open(&ann);
+        // In one piece: it is read together.
+        raw.send(&said.concat());
+        while !raw.text().contains(r#""ping":7"#) {}
+        assert_eq!(raw.closes_with(), code);
+        // A command of the same user comes behind it.
+        ann.accepted("ADD,1.00");
+        let cash = ann.get("/api/v1/account").ok()["cash"].clone();
+        assert_eq!(cash, format!("{}.00", 2 * (nth + 1)), "{code}");
+    }
+}
+
+#[test]
 fn a_message_has_at_most_64_kib() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
@@ -163,11 +195,13 @@ fn whoever_says_goodbye_hears_it_back() {
         bye(1015, b""),
         bye(2999, b""),
         bye(5000, b""),
-        bye(1000, b"\xff"),
     ] {
         let mut raw = Raw::open(&ann);
         assert_eq!(raw.send(&frame(LAST | CLOSE, &bad)).closes_with(), 1002, "{bad:?}");
     }
+    // The reason of a goodbye is text, as a message is.
+    let mut raw = Raw::open(&ann);
+    assert_eq!(raw.send(&frame(LAST | CLOSE, &bye(1000, b"\xff"))).closes_with(), 1007);
     // What stands behind a goodbye is not heard.
     let mut raw = Raw::open(&ann);
     raw.send(

@@ -96,6 +96,21 @@ fn a_page_that_stays_open_does_not_keep_it() {
 }
 
 #[test]
+fn an_address_that_is_taken_is_named_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_daytrade"))
+        .args(["up", "--listen", &address, "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert_eq!((said.matches(&address).count(), said.matches("in use").count()), (1, 1), "{said}");
+}
+
+#[test]
 fn where_others_could_listen_in_it_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let refused = std::process::Command::new(env!("CARGO_BIN_EXE_daytrade"))

@@ -198,6 +198,27 @@ fn no_token_but_the_providers_own_is_believed() {
 }
 
 #[test]
+fn a_clock_that_hurries_makes_no_sign_in_and_no_token_old() {
+    let Some(provider) = Provider::start(0) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path(), &provider.issuer, &["--clock-speed", "1000"]);
+    let ann = Client::signed_up(&server, "ann");
+    let now_ms = || ann.get("/api/v1/session").ok()["now_ms"].as_u64().unwrap();
+    let began_ms = now_ms();
+    let mut browser = Browser::of("bob");
+    let back = browser.signs_in_at_provider(&server.address);
+    // A sign-in is good for ten minutes, a token for an hour: of the provider's.
+    while now_ms() < began_ms + 3_700_000 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let done = browser.get(&back);
+    assert_eq!(done.status, 303, "{done:?}");
+    assert_eq!(session(&server, &browser)["user"], "bob");
+    Browser::of("liar;;expired").signs_in(&server.address).refuses(403, "sign_in_refused");
+    record(folder.path(), "ExpiredSignature");
+}
+
+#[test]
 fn a_name_that_is_taken_stays_its_owners() {
     let Some(provider) = Provider::start(0) else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -158,9 +158,9 @@ fn commands_are_given_over_it_and_answered_when_they_are_durable() {
 }
 
 #[test]
-fn a_hundred_are_all_told_the_same() {
+fn all_are_told_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
+    let server = Server::start(folder.path(), &["--user-streams", "100"]);
     let ann = Client::signed_up(&server, "ann");
     let mut streams: Vec<Stream> = (0..100).map(|_| ann.own_stream()).collect();
     for stream in &mut streams {
@@ -175,6 +175,65 @@ fn a_hundred_are_all_told_the_same() {
     let figures = ann.get("/metrics").text;
     assert!(figures.contains("\ndaytrade_websockets 100\n"), "{figures}");
     assert!(figures.contains("\ndaytrade_websocket_messages_total 100\n"), "{figures}");
+}
+
+/// Waits until so many are open.
+#[track_caller]
+fn are_open(client: &Client, count: usize) {
+    let begun = Instant::now();
+    while !client.get("/metrics").text.contains(&format!("\ndaytrade_websockets {count}\n")) {
+        assert!(begun.elapsed() < PATIENCE, "there are never {count}");
+    }
+}
+
+#[test]
+fn a_user_has_sixteen_and_one_more_closes_the_oldest() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let (ann, bob) = (Client::signed_up(&server, "ann"), Client::signed_up(&server, "bob"));
+    let mut others = bob.own_stream();
+    let answers = |stream: &mut Stream| {
+        stream.say(&json!({ "ping": 7 }));
+        stream.until(&[("type", "pong")]);
+    };
+    let mut streams: Vec<Stream> = (0..16).map(|_| ann.own_stream()).collect();
+    streams.iter_mut().for_each(answers);
+    // One that hears of nothing else gives way all the same.
+    let mut newest = ann.own_stream();
+    let mut oldest = streams.remove(0);
+    let code = loop {
+        if let Err(code) = oldest.next() {
+            break code;
+        }
+    };
+    assert_eq!(code, 4002);
+    streams.iter_mut().chain([&mut newest, &mut others]).for_each(answers);
+    are_open(&ann, 17);
+    // Whoever goes makes room at once, however it goes.
+    drop(newest);
+    streams.pop().unwrap().0.close(None).unwrap();
+    are_open(&ann, 15);
+    streams.extend((0..2).map(|_| ann.own_stream()));
+    streams.iter_mut().chain([&mut others]).for_each(answers);
+    are_open(&ann, 17);
+}
+
+#[test]
+fn who_opens_them_without_end_is_told_to_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let (ann, bob) = (Client::signed_up(&server, "ann"), Client::signed_up(&server, "bob"));
+    let origin = format!("http://{}", server.address);
+    let begun = Instant::now();
+    let refused = loop {
+        if let Err(status) = ann.stream(Some(&origin)) {
+            break status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "there is no end");
+    };
+    assert_eq!(refused, 429);
+    ann.accepted("ADD,1.00");
+    bob.own_stream();
 }
 
 /// A websocket whose client has hardly any room for what it does not read.

@@ -2,7 +2,7 @@
 //! nothing else.
 
 use crate::server::{PASSWORD, PATIENCE, Server};
-use rcgen::{CertificateParams, DnType, KeyPair};
+use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -25,10 +25,18 @@ struct Files {
     der: CertificateDer<'static>,
 }
 
+/// Good now, and for long.
 fn files(folder: &Path, name: &str) -> Files {
+    files_of(folder, name, (2000, 4000))
+}
+
+/// Good from the first day of one year to that of another.
+fn files_of(folder: &Path, name: &str, (from, until): (i32, i32)) -> Files {
     let names = ["localhost".to_string(), "127.0.0.1".to_string()];
     let mut params = CertificateParams::new(names).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(until, 1, 1);
     let pair = KeyPair::generate().unwrap();
     let made = params.self_signed(&pair).unwrap();
     let (certificate, key) =
@@ -155,6 +163,23 @@ fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not() {
     while started.elapsed() < std::time::Duration::from_millis(1500) {
         connect(&server.address, &second.der).unwrap();
     }
+    let expired = files_of(folder.path(), "expired", (2001, 2002));
+    std::fs::rename(&expired.key, &first.key).unwrap();
+    std::fs::rename(&expired.certificate, &first.certificate).unwrap();
+    let started = Instant::now();
+    while started.elapsed() < std::time::Duration::from_millis(1500) {
+        connect(&server.address, &second.der).unwrap();
+    }
+    let third = files(folder.path(), "three");
+    std::fs::rename(&third.key, &first.key).unwrap();
+    std::fs::rename(&third.certificate, &first.certificate).unwrap();
+    becomes(&third.der);
+    server.signal("-TERM");
+    let (code, said) = server.ended();
+    assert_eq!(code, Some(0), "{said}");
+    for part in ["one.pem", "has expired", "2001-01-01T00:00:00 to 2002-01-01T00:00:00"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[test]
@@ -173,6 +198,8 @@ fn files_that_are_not_what_they_should_be_are_named() {
     );
     let noise = put("noise", b"-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n");
     let absent = folder.path().join("absent");
+    let late = files_of(folder.path(), "late", (2001, 2002));
+    let early = files_of(folder.path(), "early", (3000, 3001));
     let (cert, key) = (&one.certificate, &one.key);
     for (cert, key, blamed, why) in [
         (&absent, key, &absent, "No such file"),
@@ -184,6 +211,18 @@ fn files_that_are_not_what_they_should_be_are_named() {
         (cert, cert, cert, "this is a certificate"),
         (cert, &locked, &locked, "locked with a password"),
         (cert, &other.key, &other.key, "not the key of the first certificate"),
+        (
+            &late.certificate,
+            &late.key,
+            &late.certificate,
+            "has expired: it is good from 2001-01-01T00:00:00 to 2002-01-01T00:00:00",
+        ),
+        (
+            &early.certificate,
+            &early.key,
+            &early.certificate,
+            "is not good yet: it is good from 3000-01-01T00:00:00 to 3001-01-01T00:00:00",
+        ),
     ] {
         let refused = Command::new(env!("CARGO_BIN_EXE_daytrade"))
             .args(["up", "--listen", "0.0.0.0:0", "--data"])
@@ -193,10 +232,8 @@ fn files_that_are_not_what_they_should_be_are_named() {
             .unwrap();
         let said = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{said}");
-        assert!(
-            said.contains(&blamed.display().to_string()) && said.contains(why),
-            "{why}: {said}"
-        );
+        assert!(said.contains(&blamed.display().to_string()), "{said}");
+        assert_eq!(said.matches(why).count(), 1, "{why}: {said}");
     }
     assert!(!folder.path().join("data").exists(), "something was made before the fault");
 }

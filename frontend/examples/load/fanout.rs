@@ -31,6 +31,13 @@ pub(crate) struct Options {
     seconds: u64,
 }
 
+impl Options {
+    /// Websockets that share a user.
+    pub(crate) fn of_a_user(&self) -> u64 {
+        self.sockets.div_ceil(self.users)
+    }
+}
+
 #[derive(Default)]
 struct Heard {
     pushes: Cell<u64>,

@@ -7,7 +7,8 @@
 //!
 //! Without `--address` it starts a server of its own, with its data in a temporary folder. Users
 //! are signed up from addresses of the loopback network (127.0.0.0/8), each within the limits of
-//! the server: nothing is turned off for the test.
+//! the server: nothing is turned off for the test, but that a user may have as many websockets as
+//! share one (`--user-streams`; a server that runs is to be started so).
 #![allow(clippy::print_stdout, reason = "a program that prints what it measured")]
 
 mod commands;
@@ -91,7 +92,13 @@ fn run(common: &Common, scenario: Scenario) -> Done {
     let files = wire::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
-    let server = Server::of(common)?;
+    // What they share, and one that drives.
+    let streams = match &scenario {
+        Scenario::Sockets(options) => options.of_a_user() + 1,
+        Scenario::Fanout(options) => options.of_a_user() + 1,
+        Scenario::Commands(_) | Scenario::SignIns(_) => 1,
+    };
+    let server = Server::of(common, streams)?;
     tasks.block_on(&runtime, async {
         match scenario {
             Scenario::Sockets(options) => sockets::run(&server, &options, files).await,

@@ -59,7 +59,13 @@ impl Person {
     ) -> Result<Socket, Box<dyn Error>> {
         // An address has some 28,000 ports: several share the load.
         let from = wire::origin(server.address, nth / 5000);
-        let mut socket = wire::open(server.address, from, &self.cookie).await?;
+        let mut socket = loop {
+            match wire::open(server.address, from, &self.cookie).await? {
+                Some(socket) => break socket,
+                // A user may open so many at once, and the rest in a while.
+                None => sleep(AGAIN).await,
+            }
+        };
         if channels.is_empty() {
             return Ok(socket);
         }

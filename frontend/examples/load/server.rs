@@ -17,8 +17,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The one that is meant, or a new one.
-    pub(crate) fn of(common: &Common) -> Result<Server, Box<dyn Error>> {
+    /// The one that is meant, or a new one where a user may have so many websockets.
+    pub(crate) fn of(common: &Common, streams: u64) -> Result<Server, Box<dyn Error>> {
         if let Some(address) = common.address {
             return Ok(Server { address, pid: common.pid, child: None, _data: None });
         }
@@ -28,6 +28,7 @@ impl Server {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(&program);
         command.args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        command.args(["--user-streams", &streams.to_string()]);
         // Nobody's key is made for a test.
         command.env("XDG_DATA_HOME", data.path().join("share"));
         let mut child =

@@ -35,6 +35,13 @@ pub(crate) struct Options {
     users: usize,
 }
 
+impl Options {
+    /// Websockets that share a user.
+    pub(crate) fn of_a_user(&self) -> u64 {
+        self.count.div_ceil(self.users.max(1)) as u64
+    }
+}
+
 #[derive(Default)]
 struct Heard {
     updates: Cell<u64>,

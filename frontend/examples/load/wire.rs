@@ -4,6 +4,7 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::Error as Refused;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -84,16 +85,20 @@ pub(crate) async fn post(
     })
 }
 
-/// Opens the websocket of a session.
+/// Opens the websocket of a session; none where that is too much at once.
 pub(crate) async fn open(
     server: SocketAddr,
     from: IpAddr,
     cookie: &str,
-) -> Result<Socket, Box<dyn Error>> {
+) -> Result<Option<Socket>, Box<dyn Error>> {
     let mut request = format!("ws://{server}/api/v1/stream").into_client_request()?;
     request.headers_mut().insert("cookie", cookie.parse()?);
     request.headers_mut().insert("origin", format!("http://{server}").parse()?);
     let config = WebSocketConfig::default().read_buffer_size(4 << 10).write_buffer_size(0);
     let stream = connect(server, from).await?;
-    Ok(client_async_with_config(request, stream, Some(config)).await?.0)
+    match client_async_with_config(request, stream, Some(config)).await {
+        Ok((socket, _)) => Ok(Some(socket)),
+        Err(Refused::Http(response)) if response.status() == 429 => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -4,11 +4,12 @@ use crate::Fault;
 use crate::app::{App, Caller};
 use crate::live::account::LiveAccount;
 use crate::people::Role;
-use crate::trail::{ExportForm, TrailQuery};
+use crate::trail::{ExportForm, Trail, TrailFault, TrailQuery};
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpResponse, web};
 use domain::trading::{Stock, UserName};
 use futures_util::stream::unfold;
+use serde::Serialize;
 use serde_json::json;
 use std::io;
 use tokio::sync::mpsc;
@@ -65,11 +66,7 @@ fn any(caller: &Caller) -> Result<(), Fault> {
     caller.must_be(Role::Analyst)
 }
 
-fn asked(
-    app: &App,
-    caller: &Caller,
-    query: Result<web::Query<TrailQuery>, actix_web::Error>,
-) -> Result<TrailQuery, Fault> {
+fn asked(app: &App, caller: &Caller, query: Asked) -> Result<TrailQuery, Fault> {
     app.by_looker.take(caller.user.clone(), app.now_ms())?;
     let query = query.map_err(|error| {
         let error = error.to_string();
@@ -83,6 +80,21 @@ fn asked(
 /// A question, as it may be in the address.
 type Asked = Result<web::Query<TrailQuery>, actix_web::Error>;
 
+/// A question about the whole log, by whoever may ask that.
+fn of_all(app: &App, caller: &Caller, query: Asked) -> Result<TrailQuery, Fault> {
+    any(caller)?;
+    asked(app, caller, query)
+}
+
+/// Answers a question with what `look` finds.
+async fn found<T: Serialize + Send + 'static>(
+    app: &App,
+    query: TrailQuery,
+    look: impl FnOnce(&dyn Trail, &TrailQuery) -> Result<T, TrailFault> + Send + 'static,
+) -> Result<HttpResponse, Fault> {
+    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| look(trail, &query)).await?))
+}
+
 /// The own audit trail, newest first.
 #[utoipa::path(get, path = "/api/v1/history", params(TrailQuery), responses(
     (status = 200, body = crate::trail::Page), (status = "4XX", body = crate::fault::Problem)))]
@@ -92,7 +104,7 @@ pub(crate) async fn history(
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
     let query = own(&caller, asked(&app, &caller, query)?)?;
-    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| trail.page(&query)).await?))
+    found(&app, query, |trail, query| trail.page(query)).await
 }
 
 /// One of one's own transactions with all that came of it.
@@ -129,9 +141,7 @@ pub(crate) async fn audit_search(
     caller: Caller,
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
-    any(&caller)?;
-    let query = asked(&app, &caller, query)?;
-    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| trail.page(&query)).await?))
+    found(&app, of_all(&app, &caller, query)?, |trail, query| trail.page(query)).await
 }
 
 /// Any transaction with all that came of it.
@@ -155,9 +165,7 @@ pub(crate) async fn audit_stats(
     caller: Caller,
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
-    any(&caller)?;
-    let query = asked(&app, &caller, query)?;
-    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| trail.stats(&query)).await?))
+    found(&app, of_all(&app, &caller, query)?, |trail, query| trail.stats(query)).await
 }
 
 /// The entries that fit over time.
@@ -168,10 +176,9 @@ pub(crate) async fn audit_histogram(
     caller: Caller,
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
-    any(&caller)?;
-    let query = asked(&app, &caller, query)?;
-    let buckets = app.trail.look(move |trail| trail.histogram(&query)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "buckets": buckets })))
+    let buckets =
+        |trail: &dyn Trail, query: &TrailQuery| Ok(json!({ "buckets": trail.histogram(query)? }));
+    found(&app, of_all(&app, &caller, query)?, buckets).await
 }
 
 /// The stores that follow the log.
@@ -206,9 +213,7 @@ pub(crate) async fn audit_export(
     caller: Caller,
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
-    any(&caller)?;
-    let query = asked(&app, &caller, query)?;
-    export(&app, query, "daytrade-audit")
+    export(&app, of_all(&app, &caller, query)?, "daytrade-audit")
 }
 
 async fn story(

@@ -69,6 +69,12 @@ pub(crate) async fn metrics(app: web::Data<App>) -> HttpResponse {
     put("commands_queued", "gauge", "Commands before the workers.", now.queued as f64);
     put("commands_at_workers", "gauge", "Commands with the workers.", now.at_workers as f64);
     put("log_entries", "gauge", "Durable entries.", now.entries as f64);
+    put(
+        "connections_most",
+        "gauge",
+        "Connections that may be open at once.",
+        app.config.connections as f64,
+    );
     put("websockets", "gauge", "Open websockets.", now.websockets as f64);
     put("websocket_messages_total", "counter", "Messages pushed.", pushed as f64);
     put("websocket_lagged_total", "counter", "Messages without room.", lagged as f64);

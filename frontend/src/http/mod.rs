@@ -18,11 +18,13 @@ use crate::app::App;
 use crate::{Fault, live::stream};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::{Error, HttpResponse, ResponseError, web};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use thiserror::Error;
 use tokio::time::timeout;
 
 /// The longest body that is read, in bytes.
@@ -31,6 +33,10 @@ pub const LONGEST_BODY: usize = 64 << 10;
 /// How long a request may take until its answer begins: a command may wait for a minute, the rest
 /// is for its body to come.
 const SLOWEST: Duration = Duration::from_secs(90);
+
+/// The same, where it is another.
+#[derive(Clone, Copy)]
+struct Slowest(Duration);
 
 /// The one route that is another protocol.
 const STREAM: &str = "/api/v1/stream";
@@ -126,21 +132,70 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// For a year browsers ask by TLS only.
 const TLS_ONLY: &str = "max-age=31536000";
 
+/// What a request is answered with beside the answer itself.
+#[derive(Clone, Copy, Debug)]
+struct Dress {
+    is_api: bool,
+    by_tls: bool,
+}
+
+impl Dress {
+    fn put_on(self, headers: &mut HeaderMap) {
+        for (name, value) in HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self.by_tls {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
+        }
+        if self.is_api {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
+}
+
+/// A refusal in place of an answer that does not come: whoever sends it adds nothing.
+#[derive(Debug, Error)]
+#[error("{fault}")]
+struct Refusal {
+    fault: Fault,
+    dress: Dress,
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        self.fault.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.fault.error_response();
+        self.dress.put_on(response.headers_mut());
+        response
+    }
+}
+
 /// Gives every answer its headers, and every refusal, whoever made it, the documented form.
 pub(crate) async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let is_api = request.path().starts_with("/api/");
-    let by_tls =
-        request.app_data::<web::Data<App>>().is_some_and(|app| app.came_by_tls(request.request()));
+    let dress = Dress {
+        is_api: request.path().starts_with("/api/"),
+        by_tls: request
+            .app_data::<web::Data<App>>()
+            .is_some_and(|app| app.came_by_tls(request.request())),
+    };
+    let slowest = request.app_data::<Slowest>().map_or(SLOWEST, |slowest| slowest.0);
     // Behind an upgrade there is no end of a body: whoever asks for one elsewhere would wait for it.
     let upgrades = request.headers().contains_key(header::UPGRADE) && request.path() != STREAM;
     let response = match upgrades {
         true => request.into_response(Fault::invalid(NO_UPGRADE).error_response()),
-        false => match timeout(SLOWEST, next.call(request)).await {
-            Ok(response) => response?.map_into_boxed_body(),
-            Err(_) => return Err(Fault::invalid("the body did not come in time").into()),
+        false => match timeout(slowest, next.call(request)).await {
+            Ok(Ok(response)) => response.map_into_boxed_body(),
+            Ok(Err(error)) => {
+                let fault = Fault::of_status(error.as_response_error().status_code());
+                return Err(Refusal { fault, dress }.into());
+            }
+            Err(_) => return Err(Refusal { fault: Fault::TooSlow, dress }.into()),
         },
     };
     let status = response.status();
@@ -154,15 +209,78 @@ pub(crate) async fn finish(
         }
         false => response,
     };
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if by_tls {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
-    }
-    if is_api {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
+    dress.put_on(response.headers_mut());
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::middleware::from_fn;
+    use actix_web::{App, HttpServer, error};
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    /// What a server with these limits answers.
+    fn answer(request: &'static str) -> String {
+        actix_web::rt::System::new().block_on(async move {
+            let server = HttpServer::new(|| {
+                let fails = from_fn(async |request: ServiceRequest, next: Next<BoxBody>| {
+                    match request.path() {
+                        "/fails" => Err(error::ErrorPayloadTooLarge("in words of the inside")),
+                        _ => next.call(request).await,
+                    }
+                });
+                App::new()
+                    .app_data(Slowest(Duration::from_millis(50)))
+                    .wrap(fails)
+                    .wrap(from_fn(finish))
+                    .default_service(web::to(async |_: web::Bytes| "all of it is here"))
+            });
+            let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+            let address = server.addrs()[0];
+            let server = server.run();
+            let handle = server.handle();
+            let client = std::thread::spawn(move || {
+                let mut client = TcpStream::connect(address).unwrap();
+                client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                client.write_all(request.as_bytes()).unwrap();
+                let mut answer = String::new();
+                client.read_to_string(&mut answer).unwrap();
+                answer
+            });
+            let serving = actix_web::rt::spawn(server);
+            let answer = web::block(move || client.join().unwrap()).await.unwrap();
+            handle.stop(false).await;
+            serving.await.unwrap().unwrap();
+            answer
+        })
+    }
+
+    #[track_caller]
+    fn is_dressed(answer: &str) {
+        for (name, value) in HEADERS {
+            assert!(answer.contains(&format!("{name}: {value}\r\n")), "{name}: {answer}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_does_not_come_is_not_waited_for() {
+        let slow = "POST /api/x HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
+        let answer = answer(slow);
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert!(answer.contains("application/problem+json") && answer.contains("\"too_slow\""));
+        assert!(answer.contains("cache-control: no-store\r\n"), "{answer}");
+        is_dressed(&answer);
+    }
+
+    #[test]
+    fn what_fails_and_what_does_not_have_the_same_headers() {
+        let refused = answer("GET /fails HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        assert!(refused.starts_with("HTTP/1.1 413"), "{refused}");
+        assert!(refused.contains("\"too_large\"") && !refused.contains("inside"), "{refused}");
+        let good = answer("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        assert!(good.starts_with("HTTP/1.1 200") && good.ends_with("all of it is here"), "{good}");
+        [refused, good].iter().for_each(|answer| is_dressed(answer));
+    }
 }

@@ -3,7 +3,7 @@
 use super::people::{flow_cookie, open_account, signed_in_cookie};
 use crate::Fault;
 use crate::app::App;
-use crate::people::oidc::{LIFETIME_MS, Oidc, Returned, Vouched};
+use crate::people::oidc::{LIFETIME, Oidc, Returned, Vouched};
 use crate::people::{Role, Roles, UsersError};
 use actix_web::cookie::time::Duration;
 use actix_web::http::header;
@@ -73,13 +73,13 @@ async fn begin(app: &App, request: &HttpRequest) -> Result<HttpResponse, Fault> 
     app.check_origin(request, false)?;
     limit(app, request)?;
     let redirect = format!("{}{CALLBACK}", own_origin(app, request));
-    let begun = oidc.begin(redirect, app.token(request), app.now_ms()).await;
+    let begun = oidc.begin(redirect, app.token(request)).await;
     let begun = begun.map_err(|error| {
         tracing::warn!(%error, "no sign-in with the provider can begin");
         app.record(request, "sign_in_failed", None, Some(format!("oidc: {error}")));
         error.fault()
     })?;
-    let lifetime = Duration::milliseconds(LIFETIME_MS as i64);
+    let lifetime = Duration::seconds(LIFETIME.as_secs() as i64);
     Ok(HttpResponse::SeeOther()
         .insert_header((header::LOCATION, begun.url))
         .cookie(flow_cookie(app, begun.browser).max_age(lifetime).finish())
@@ -117,7 +117,7 @@ async fn end(app: &App, request: &HttpRequest, query: &Callback) -> Result<HttpR
         error: query.error.as_deref(),
         browser: browser.as_ref().map(|cookie| cookie.value()),
     };
-    let vouched = oidc.finish(returned, app.now_ms()).await.map_err(|error| {
+    let vouched = oidc.finish(returned).await.map_err(|error| {
         tracing::warn!(%error, "a sign-in with the provider failed");
         app.record(request, "sign_in_failed", None, Some(format!("oidc: {error}")));
         error.fault()

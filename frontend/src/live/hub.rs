@@ -4,11 +4,11 @@
 use bytestring::ByteString;
 use domain::trading::{Stock, UserName};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Messages that may wait for a connection; one that lags behind further starts afresh.
 pub const QUEUE: usize = 128;
@@ -80,8 +80,12 @@ pub struct Ear {
     pub frames: mpsc::Receiver<Arc<Frame>>,
     sender: mpsc::Sender<Arc<Frame>>,
     missed: Arc<Missed>,
+    user: UserName,
     hub: Hub,
 }
+
+/// Told to a connection that makes room for a newer one of its user.
+pub type Displaced = oneshot::Receiver<()>;
 
 impl Ear {
     /// Hears of `topic` from now on.
@@ -131,6 +135,12 @@ impl Lagged {
 impl Drop for Ear {
     fn drop(&mut self) {
         self.hub.0.connections.fetch_sub(1, Ordering::Relaxed);
+        let mut users = self.hub.users();
+        let Some(own) = users.get_mut(&self.user) else { return };
+        own.retain(|(id, _)| *id != self.id);
+        if own.is_empty() {
+            users.remove(&self.user);
+        }
     }
 }
 
@@ -138,9 +148,13 @@ impl Drop for Ear {
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Inner>);
 
+/// The connections of a user who has any, oldest first, but for those that were displaced.
+type OfUser = VecDeque<(u64, oneshot::Sender<()>)>;
+
 #[derive(Default)]
 struct Inner {
     topics: Mutex<HashMap<Topic, Vec<Listener>>>,
+    users: Mutex<HashMap<UserName, OfUser>>,
     next: AtomicU64,
     connections: AtomicUsize,
     pushed: AtomicU64,
@@ -152,12 +166,28 @@ impl Hub {
         self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection that hears of nothing yet.
-    pub fn connect(&self) -> Ear {
+    fn users(&self) -> MutexGuard<'_, HashMap<UserName, OfUser>> {
+        self.0.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection of `user` that hears of nothing yet. Where the user has `most` already the
+    /// oldest makes room: whoever opens one more looks at that one.
+    pub fn connect(&self, user: &UserName, most: usize) -> (Ear, Displaced) {
         let (sender, frames) = mpsc::channel(QUEUE);
         self.0.connections.fetch_add(1, Ordering::Relaxed);
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        Ear { id, frames, sender, missed: Arc::default(), hub: self.clone() }
+        let (displace, displaced) = oneshot::channel();
+        let mut users = self.users();
+        let own = users.entry(user.clone()).or_default();
+        while own.len() >= most.max(1)
+            && let Some((_, oldest)) = own.pop_front()
+        {
+            let _ = oldest.send(());
+        }
+        own.push_back((id, displace));
+        drop(users);
+        let (user, hub) = (user.clone(), self.clone());
+        (Ear { id, frames, sender, missed: Arc::default(), user, hub }, displaced)
     }
 
     /// Tells all who hear of `topic`. The message is made only if there is one.
@@ -216,10 +246,39 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn connect(hub: &Hub) -> Ear {
+        hub.connect(&UserName::parse(b"ann").unwrap(), usize::MAX).0
+    }
+
+    #[test]
+    fn one_connection_more_than_a_user_may_have_displaces_the_oldest() {
+        let hub = Hub::default();
+        let (ann, bob) = (UserName::parse(b"ann").unwrap(), UserName::parse(b"bob").unwrap());
+        let mut all: Vec<_> = (0..3).map(|_| hub.connect(&ann, 3)).collect();
+        let (_other, mut others) = hub.connect(&bob, 3);
+        let displaced = |all: &mut [(Ear, Displaced)]| -> Vec<bool> {
+            all.iter_mut().map(|(_, displaced)| displaced.try_recv().is_ok()).collect()
+        };
+        assert_eq!(displaced(&mut all), [false, false, false]);
+        all.push(hub.connect(&ann, 3));
+        assert_eq!(displaced(&mut all), [true, false, false, false]);
+        // The one that was displaced goes: it makes no room a second time, one that goes by itself
+        // does.
+        drop(all.remove(0));
+        drop(all.remove(1));
+        all.push(hub.connect(&ann, 3));
+        assert_eq!(displaced(&mut all), [false, false, false]);
+        all.push(hub.connect(&ann, 3));
+        assert_eq!(displaced(&mut all), [true, false, false, false]);
+        assert!(others.try_recv().is_err());
+        drop(all);
+        assert_eq!((hub.connections(), hub.users().len()), (1, 1));
+    }
+
     #[test]
     fn a_connection_that_does_not_keep_up_is_not_waited_for_and_knows_what_it_missed() {
         let hub = Hub::default();
-        let (mut slow, mut quick) = (hub.connect(), hub.connect());
+        let (mut slow, mut quick) = (connect(&hub), connect(&hub));
         slow.listen(&Topic::Market);
         quick.listen(&Topic::Market);
         for seq in 0..QUEUE as u64 + 10 {
@@ -235,7 +294,7 @@ mod tests {
     #[test]
     fn a_message_is_made_once_however_many_hear_it() {
         let hub = Hub::default();
-        let mut ears: Vec<Ear> = (0..100).map(|_| hub.connect()).collect();
+        let mut ears: Vec<Ear> = (0..100).map(|_| connect(&hub)).collect();
         ears.iter().for_each(|ear| ear.listen(&Topic::Market));
         let mut made = 0;
         hub.push(&Topic::Market, || {
@@ -253,7 +312,7 @@ mod tests {
     #[test]
     fn who_has_gone_hears_nothing_and_nothing_is_made_for_nobody() {
         let hub = Hub::default();
-        let ear = hub.connect();
+        let ear = connect(&hub);
         ear.listen(&Topic::Status);
         ear.listen(&Topic::Status);
         assert!(ear.ignore(&Topic::Status) && !hub.is_heard(&Topic::Status));

@@ -1,30 +1,28 @@
-//! One websocket: what its client asks to hear, and what it is told.
+//! One websocket: how it begins and ends, and what its client asks for.
 //!
 //! Nobody waits for it. What it has no room for is dropped; it is told `lagged`, and then how
 //! things stand.
 
-use super::account::LiveAccount;
-use super::frames::{self, Breach};
-use super::hub::{Ear, Frame, QUEUE, Topic};
+mod telling;
+
+use super::frames::{Message, Messages};
+use super::hub::{Displaced, Ear, Topic};
 use super::on_the_way::{Ended, OnTheWay};
 use crate::Fault;
 use crate::app::{App, Caller};
 use crate::http::commands::CommandRequest;
 use crate::http::json;
-use crate::outcome::EventView;
 use crate::people::{Role, Session};
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use actix_ws::{AggregatedMessage, CloseCode, CloseReason, ProtocolError, Session as Socket};
-use bytestring::ByteString;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_ws::{CloseCode, CloseReason, Session as Socket};
 use domain::trading::{Stock, UserName};
-use futures_util::StreamExt;
 use serde::Deserialize;
-use serde_json::{Value, json as object};
-use std::io;
+use serde_json::json as object;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+pub(crate) use telling::status_frame;
 use tokio::select;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
@@ -40,6 +38,7 @@ pub const RESUMED: usize = 200;
 /// The close codes beside those of the protocol.
 const SILENT: u16 = 4000;
 const SIGNED_OUT: u16 = 4001;
+const DISPLACED: u16 = 4002;
 
 /// What a client says.
 #[derive(Default, Deserialize)]
@@ -68,21 +67,19 @@ pub(crate) async fn stream(
     body: web::Payload,
 ) -> Result<HttpResponse, Fault> {
     app.check_origin(&request, true)?;
-    let body = frames::guarded(&request, body, LONGEST_MESSAGE);
-    let body = body.await.map_err(|_| Fault::Unavailable)?;
-    let Ok((response, socket, messages)) = actix_ws::handle(&request, body) else {
+    app.by_listener.take(caller.user.clone(), app.now_ms())?;
+    // What the client says is read here, not there: no more than is taken, and all of it in order.
+    let nothing = web::Payload::extract(&request).await.map_err(|_| Fault::Unavailable)?;
+    let Ok((response, socket, _)) = actix_ws::handle(&request, nothing) else {
         let fault = Fault::invalid("a websocket of version 13 is expected here");
         let mut refused = fault.error_response();
         let version = HeaderValue::from_static("13");
         refused.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
         return Ok(refused);
     };
-    let messages = messages
-        .max_frame_size(LONGEST_MESSAGE)
-        .aggregate_continuations()
-        .max_continuation_size(LONGEST_MESSAGE);
+    let (ear, displaced) = app.hub.connect(&caller.user, app.config.streams_of_a_user);
     let connection = Connection {
-        ear: app.hub.connect(),
+        ear,
         app: app.clone(),
         user: caller.user,
         session: caller.session,
@@ -91,7 +88,7 @@ pub(crate) async fn stream(
         on_the_way: OnTheWay::default(),
         account_seq: 0,
     };
-    actix_web::rt::spawn(connection.run(messages));
+    actix_web::rt::spawn(connection.run(Messages::of(body, LONGEST_MESSAGE), displaced));
     Ok(response)
 }
 
@@ -103,21 +100,6 @@ enum End {
     Because(CloseCode, &'static str),
     /// The client said goodbye: its own code is told back to it.
     Farewell(Option<CloseCode>),
-}
-
-impl End {
-    /// What is told of a message that cannot be read.
-    fn of(error: &ProtocolError) -> End {
-        match (frames::breach(error), error) {
-            (Some(Breach::TooLong), _) => End::Because(CloseCode::Size, "too long"),
-            (Some(Breach::NoFrame), _) => End::Because(CloseCode::Protocol, "not understood"),
-            (None, ProtocolError::Io(error)) => match error.kind() {
-                io::ErrorKind::InvalidData => End::Because(CloseCode::Invalid, "text is UTF-8"),
-                _ => End::Gone,
-            },
-            (None, _) => End::Because(CloseCode::Protocol, "not understood"),
-        }
-    }
 }
 
 impl From<actix_ws::Closed> for End {
@@ -139,7 +121,29 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(mut self, mut messages: actix_ws::AggregatedMessageStream) {
+    async fn run(mut self, messages: Messages, displaced: Displaced) {
+        // Wherever it waits, for a client that takes nothing too.
+        let end = select! {
+            end = self.serve(messages) => end,
+            Ok(()) = displaced => {
+                End::Because(CloseCode::Other(DISPLACED), "newer ones of this user are open")
+            }
+        };
+        for topic in std::mem::take(&mut self.topics) {
+            self.ignore(&topic).await;
+        }
+        let reason = match end {
+            End::Gone => return,
+            End::Because(code, why) => {
+                Some(CloseReason { code, description: Some(why.to_string()) })
+            }
+            End::Farewell(code) => code.map(CloseReason::from),
+        };
+        let _ = timeout(Duration::from_secs(1), self.socket.close(reason)).await;
+    }
+
+    /// Hears and tells until it ends.
+    async fn serve(&mut self, mut messages: Messages) -> End {
         let beat = self.app.config.heartbeat;
         let mut ticks = interval_at(Instant::now() + beat.every, beat.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -149,14 +153,14 @@ impl Connection {
         let lagged = self.ear.watch_lag();
         let mut lagging = pin!(lagged.happened());
         let mut heard = Instant::now();
-        let end = loop {
+        loop {
             let done = select! {
                 message = messages.next() => match message {
                     Some(Ok(message)) => {
                         heard = Instant::now();
                         self.hear(message).await
                     }
-                    Some(Err(error)) => Err(End::of(&error)),
+                    Some(Err(breach)) => Err(End::Because(breach.code(), breach.why())),
                     None => Err(End::Gone),
                 },
                 Some(frame) = self.ear.frames.recv() => self.tell(frame).await,
@@ -174,20 +178,9 @@ impl Connection {
                 }
             };
             if let Err(end) = done {
-                break end;
+                return end;
             }
-        };
-        for topic in std::mem::take(&mut self.topics) {
-            self.ignore(&topic).await;
         }
-        let reason = match end {
-            End::Gone => return,
-            End::Because(code, why) => {
-                Some(CloseReason { code, description: Some(why.to_string()) })
-            }
-            End::Farewell(code) => code.map(CloseReason::from),
-        };
-        let _ = timeout(Duration::from_secs(1), self.socket.close(reason)).await;
     }
 
     fn is_signed_in(&self) -> bool {
@@ -198,35 +191,9 @@ impl Connection {
         self.app.users.roles(&self.user).contains(&Role::Operator)
     }
 
-    /// Sends; a client that takes nothing for as long as it may be silent is gone.
-    async fn send(&mut self, text: impl Into<ByteString>) -> Result<(), End> {
-        if !self.is_signed_in() {
-            return Err(End::Because(CloseCode::Other(SIGNED_OUT), "signed out"));
-        }
-        let patience = self.app.config.heartbeat.patience;
-        Ok(timeout(patience, self.socket.text(text)).await.map_err(|_| End::Gone)??)
-    }
-
-    async fn send_json(&mut self, json: Value) -> Result<(), End> {
-        self.send(json.to_string()).await
-    }
-
-    async fn fault(&mut self, fault: &Fault) -> Result<(), End> {
-        let (code, detail) = (fault.code(), fault.to_string());
-        self.send_json(object!({ "type": "error", "code": code, "detail": detail })).await
-    }
-
-    async fn beat(&mut self) -> Result<(), End> {
-        let beat = object!({ "type": "heartbeat", "now_ms": self.app.now_ms() });
-        self.send_json(beat).await?;
-        Ok(timeout(self.app.config.heartbeat.patience, self.socket.ping(b""))
-            .await
-            .map_err(|_| End::Gone)??)
-    }
-
-    async fn hear(&mut self, message: AggregatedMessage) -> Result<(), End> {
+    async fn hear(&mut self, message: Message) -> Result<(), End> {
         match message {
-            AggregatedMessage::Text(text) => {
+            Message::Text(text) => {
                 let now_ms = self.app.now_ms();
                 if !self.is_signed_in() {
                     return Err(End::Because(CloseCode::Other(SIGNED_OUT), "signed out"));
@@ -240,12 +207,10 @@ impl Connection {
                     (Err(fault), _) | (_, Err(fault)) => self.fault(&fault).await,
                 }
             }
-            AggregatedMessage::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
-            AggregatedMessage::Pong(_) => Ok(()),
-            AggregatedMessage::Binary(_) => self.fault(&Fault::invalid("messages are text")).await,
-            AggregatedMessage::Close(reason) => {
-                Err(End::Farewell(reason.map(|reason| reason.code)))
-            }
+            Message::Ping(bytes) => Ok(self.socket.pong(&bytes).await?),
+            Message::Pong => Ok(()),
+            Message::Binary => self.fault(&Fault::invalid("messages are text")).await,
+            Message::Close(code) => Err(End::Farewell(code)),
         }
     }
 
@@ -335,121 +300,4 @@ impl Connection {
             }
         }
     }
-
-    /// Tells how things stand in a channel; with `resume`, what happened to the account since.
-    async fn show(&mut self, topic: &Topic, resume: Option<u64>) -> Result<(), End> {
-        match topic {
-            Topic::Account(_) => self.show_account(resume).await,
-            Topic::Orders(_) => Ok(()),
-            Topic::Quotes(stock) => match self.app.market.quote(*stock) {
-                Some((seq, quote)) => {
-                    let channel = topic.to_string();
-                    self.send_json(
-                        object!({ "channel": channel, "type": "quote", "seq": seq, "quote": quote }),
-                    )
-                    .await
-                }
-                None => Ok(()),
-            },
-            Topic::Market => {
-                let (seq, quotes) = self.app.market.quotes();
-                self.send_json(
-                    object!({ "channel": "market", "type": "quotes", "seq": seq, "quotes": quotes }),
-                )
-                .await
-            }
-            Topic::Operations | Topic::Status => {
-                let operations = *topic == Topic::Operations;
-                let frame = status_frame(&self.app, operations, 0);
-                self.send(frame.text).await
-            }
-        }
-    }
-
-    async fn show_account(&mut self, resume: Option<u64>) -> Result<(), End> {
-        let Ok(read) = self.app.desk.read(&self.user).await else {
-            return self.fault(&Fault::Unavailable).await;
-        };
-        self.account_seq = read.seq;
-        let account = LiveAccount::of(&self.user, &read, self.app.now_ms());
-        let mut message = object!({ "channel": "account", "type": "snapshot", "seq": read.seq, "account": account });
-        if let Some(after) = resume.filter(|after| *after <= read.seq) {
-            let (user, last) = (self.user.clone(), read.seq);
-            let found =
-                self.app.trail.look(move |trail| trail.entries(&user, after, last, RESUMED)).await;
-            if let Ok(Some(entries)) = found {
-                let events: Vec<EventView> = entries
-                    .iter()
-                    .filter_map(|(number, entry)| EventView::of(*number, entry))
-                    .collect();
-                message["type"] = object!("update");
-                message["events"] = object!(events);
-            }
-        }
-        self.send_json(message).await
-    }
-
-    /// Tells a message, and what else waits: all of it leaves in one write.
-    async fn tell(&mut self, frame: Arc<Frame>) -> Result<(), End> {
-        let mut next = Some(frame);
-        for _ in 0..QUEUE {
-            let Some(frame) = next else { break };
-            self.pass_on(&frame).await?;
-            next = self.ear.frames.try_recv().ok();
-        }
-        Ok(())
-    }
-
-    async fn pass_on(&mut self, frame: &Frame) -> Result<(), End> {
-        if let Topic::Account(_) = frame.topic {
-            // What a snapshot had already.
-            if frame.seq <= self.account_seq {
-                return Ok(());
-            }
-            self.account_seq = frame.seq;
-        }
-        if frame.topic == Topic::Operations && !self.is_operator() {
-            // The role was taken away since: it is said once.
-            if !self.topics.contains(&Topic::Operations) {
-                return Ok(());
-            }
-            self.topics.retain(|topic| *topic != Topic::Operations);
-            self.ignore(&Topic::Operations).await;
-            return self.fault(&Fault::Forbidden(Role::Operator.as_str())).await;
-        }
-        self.send(frame.text.clone()).await
-    }
-
-    /// After something was missed: says so, and how things stand. What still waits of it is older
-    /// than that, and is passed over.
-    async fn catch_up(&mut self) -> Result<(), End> {
-        let lagged = self.ear.take_lagged();
-        for _ in 0..QUEUE {
-            let Ok(frame) = self.ear.frames.try_recv() else { break };
-            if !lagged.contains(&frame.topic) {
-                self.pass_on(&frame).await?;
-            }
-        }
-        for topic in lagged {
-            if self.topics.contains(&topic) {
-                let channel = topic.to_string();
-                self.send_json(object!({ "type": "lagged", "channel": channel })).await?;
-                self.show(&topic, None).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The message of the status channel.
-pub(crate) fn status_frame(app: &App, operations: bool, seq: u64) -> Frame {
-    let (topic, status) = match operations {
-        true => (Topic::Operations, object!(app.operations())),
-        false => {
-            let ready = !app.door.is_closed();
-            (Topic::Status, object!({ "now_ms": app.now_ms(), "ready": ready }))
-        }
-    };
-    let message = object!({ "channel": "status", "type": "status", "seq": seq, "status": status });
-    super::hub::frame(&topic, seq, &message)
 }

@@ -1,21 +1,20 @@
-//! The users that may sign in: JSON lines that are only ever added to, each on disk before it
-//! counts; gathered into one line a user when the server starts.
-//!
-//! The file is locked while a line is added, so that the command line can add users and change
-//! roles while a server runs; the server reads what was added ([`UserStore::refresh`]).
+//! The users that may sign in, by password or as a provider knows them, and what they may do. They
+//! are kept in a file that the command line may add to while a server runs (`file`).
+
+mod file;
 
 use super::passwords::PasswordHash;
 use domain::trading::UserName;
+use file::Line;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
 use thiserror::Error;
 
 /// What somebody may do beside trading for themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Trades.
@@ -49,12 +48,12 @@ pub type Roles = Vec<Role>;
 #[derive(Debug, Error)]
 pub enum UsersError {
     /// The file cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {why}")]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        why: io::Error,
     },
     /// A line of the file is not one of a user.
     #[error("{path}:{line}: this is no line about a user: {reason}")]
@@ -81,19 +80,6 @@ pub struct Identity {
     pub issuer: String,
     /// The provider's own name for them.
     pub subject: String,
-}
-
-/// A line of the file: what is given replaces what stood before.
-#[derive(Serialize, Deserialize)]
-struct Line {
-    user: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    password: Option<PasswordHash>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    roles: Option<Roles>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    identity: Option<Identity>,
-    at_ms: u64,
 }
 
 /// Signs in with the password, or as the identity: one of them is there.
@@ -143,29 +129,18 @@ impl UserStore {
         let store = UserStore::open(path)?;
         let mut known = store.lock();
         if known.lines > known.users.len() {
-            store.compact(&mut known).map_err(|source| store.fault(source))?;
+            store.compact(&mut known).map_err(|why| store.fault(why))?;
         }
         drop(known);
         Ok(store)
     }
 
-    fn fault(&self, source: io::Error) -> UsersError {
-        UsersError::Io { path: self.path.clone(), source }
+    fn fault(&self, why: io::Error) -> UsersError {
+        UsersError::Io { path: self.path.clone(), why }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Opens the file and locks it against other processes.
-    fn locked_file(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&self.path)?;
-        file.lock()?;
-        Ok(file)
     }
 
     /// Reads what others have added.
@@ -177,11 +152,11 @@ impl UserStore {
         match fs::metadata(&self.path) {
             Ok(found) if found.len() == known.bytes => Ok(()),
             Ok(_) => {
-                let mut file = self.locked_file().map_err(|source| self.fault(source))?;
+                let mut file = self.locked_file().map_err(|why| self.fault(why))?;
                 self.read(&mut file, &mut known)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(self.fault(source)),
+            Err(why) => Err(self.fault(why)),
         }
     }
 
@@ -189,111 +164,6 @@ impl UserStore {
     /// may be somebody else.
     pub fn take_new_passwords(&self) -> Vec<UserName> {
         std::mem::take(&mut self.lock().new_passwords)
-    }
-
-    /// Reads the lines behind those that are known. One that a crash cut short is cut off: it
-    /// never counted.
-    fn read(&self, file: &mut File, known: &mut Known) -> Result<(), UsersError> {
-        let length = file.metadata().map_err(|source| self.fault(source))?.len();
-        if length < known.bytes {
-            // Another server has gathered the lines.
-            *known = Known::default();
-        }
-        file.seek(SeekFrom::Start(known.bytes)).map_err(|source| self.fault(source))?;
-        let mut lines = BufReader::new(&*file);
-        loop {
-            let mut line = Vec::new();
-            let read = lines.read_until(b'\n', &mut line).map_err(|source| self.fault(source))?;
-            if read == 0 {
-                return Ok(());
-            }
-            if line.last() != Some(&b'\n') {
-                drop(lines);
-                return file.set_len(known.bytes).map_err(|source| self.fault(source));
-            }
-            let fault = |reason: String| UsersError::Line {
-                path: self.path.clone(),
-                line: known.lines + 1,
-                reason,
-            };
-            let line: Line =
-                serde_json::from_slice(&line).map_err(|error| fault(error.to_string()))?;
-            let user = UserName::parse(line.user.as_bytes())
-                .ok_or_else(|| fault("the user is no user name".to_string()))?;
-            if let Some(identity) = &line.identity {
-                known.by_identity.insert(identity.clone(), user.clone());
-            }
-            match known.users.get_mut(&user) {
-                Some(there) => {
-                    if line.password.is_some() && !known.new_passwords.contains(&user) {
-                        known.new_passwords.push(user.clone());
-                    }
-                    there.password = line.password.or_else(|| there.password.take());
-                    there.identity = line.identity.or_else(|| there.identity.take());
-                    there.roles = line.roles.unwrap_or_else(|| there.roles.clone());
-                }
-                None if line.password.is_none() && line.identity.is_none() => {
-                    return Err(fault("the user has no password and no identity".to_string()));
-                }
-                None => {
-                    let Line { password, identity, roles, at_ms, .. } = line;
-                    let roles = roles.unwrap_or_else(|| vec![Role::Trader]);
-                    known.users.insert(user, User { password, identity, roles, at_ms });
-                }
-            }
-            known.bytes += read as u64;
-            known.lines += 1;
-        }
-    }
-
-    fn compact(&self, known: &mut Known) -> io::Result<()> {
-        let _locked = self.locked_file()?;
-        let mut bytes = Vec::new();
-        let mut users: Vec<_> = known.users.iter().collect();
-        users.sort_by_key(|(user, _)| *user);
-        for (user, known) in users {
-            let User { password, identity, roles, at_ms } = known.clone();
-            let line =
-                Line { user: user.to_string(), password, identity, roles: Some(roles), at_ms };
-            serde_json::to_writer(&mut bytes, &line)?;
-            bytes.push(b'\n');
-        }
-        let fresh = self.path.with_extension("fresh");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&fresh)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        if let Some(folder) = self.path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
-        known.bytes = bytes.len() as u64;
-        known.lines = known.users.len();
-        Ok(())
-    }
-
-    /// Adds a line, once `allowed` by what all processes have written.
-    fn append(
-        &self,
-        line: &Line,
-        allowed: impl FnOnce(&Known) -> Result<(), UsersError>,
-    ) -> Result<(), UsersError> {
-        let mut known = self.lock();
-        let mut file = self.locked_file().map_err(|source| self.fault(source))?;
-        self.read(&mut file, &mut known)?;
-        allowed(&known)?;
-        let mut bytes = serde_json::to_vec(line).map_err(|error| self.fault(error.into()))?;
-        bytes.push(b'\n');
-        let written = file.write_all(&bytes).and_then(|()| file.sync_all());
-        if let Err(source) = written {
-            // What is there of the line is no line.
-            let _ = file.set_len(known.bytes);
-            return Err(self.fault(source));
-        }
-        self.read(&mut file, &mut known)
     }
 
     /// Adds a user. On disk when this returns.
@@ -390,18 +260,6 @@ impl UserStore {
             known.users.iter().map(|(user, it)| (user.clone(), it.roles.clone())).collect();
         all.sort();
         all
-    }
-}
-
-impl PartialOrd for Role {
-    fn partial_cmp(&self, other: &Role) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Role {
-    fn cmp(&self, other: &Role) -> std::cmp::Ordering {
-        (*self as u8).cmp(&(*other as u8))
     }
 }
 

@@ -10,6 +10,8 @@
  */
 import { parseArgs } from "node:util";
 import { launch, person } from "./browser.mjs";
+import { once } from "./once.mjs";
+import { signInElsewhere } from "./provider.mjs";
 import { Looker } from "./screens.mjs";
 import { Server } from "./server.mjs";
 import { crashAndHurry, goOn, history } from "./time.mjs";
@@ -63,6 +65,7 @@ try {
   await history(world);
   await comeAndLook(world);
   await trade(world);
+  await once(world);
   await crashAndHurry(world);
   await goOn(world);
   await watch(world);
@@ -70,6 +73,7 @@ try {
     await server.stop();
     await server.prove();
   });
+  await signInElsewhere(world);
 } catch (error) {
   faults.push(error.message ?? String(error));
   if (server.complaints?.()) faults.push(`the server said: ${server.complaints()}`);

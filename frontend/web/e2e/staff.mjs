@@ -1,5 +1,5 @@
 /** Those who look after the system and the log: each sees what is theirs, and asks for nothing else. */
-import { overhear, until } from "./browser.mjs";
+import { DESKTOP, overhear, PHONE, until } from "./browser.mjs";
 import { command, expect, go, keepBusy, signIn } from "./hands.mjs";
 
 /** Seconds of traffic behind the picture of Operations; a few will do to see that it is live. */
@@ -51,6 +51,24 @@ async function audit(world) {
     await analyst.getByRole("button", { name: "Clear" }).click();
     // Whatever the log tells, of whomever.
     await analyst.locator(".log tbody tr", { hasText: names.trader }).first().waitFor();
+  });
+  await step("on a phone filters are folded away, and counted", async () => {
+    await analyst.setViewportSize(PHONE);
+    const [fold, stock] = [analyst.getByRole("button", { name: "Filters" }), analyst.locator(".filters").getByLabel("Stock")];
+    await stock.waitFor({ state: "hidden" });
+    await analyst.locator(".when").waitFor();
+    expect(await analyst.locator(".when").evaluate((one) => one.getBoundingClientRect().top < innerHeight / 2), "what was found begins below the middle");
+    await fold.click();
+    await stock.fill("OAK");
+    await until("those of OAK", async () => (await analyst.locator(".log tbody tr").allInnerTexts()).every((one) => one.includes("OAK")));
+    await looker.check(analyst, "Audit on a phone, with its filters");
+    await fold.click();
+    await stock.waitFor({ state: "hidden" });
+    await fold.filter({ hasText: "1" }).waitFor();
+    await looker.check(analyst, "Audit on a phone, with a filter that is folded away");
+    await analyst.getByRole("button", { name: "Clear" }).click();
+    await analyst.locator(".filters .count").waitFor({ state: "detached" });
+    await analyst.setViewportSize(DESKTOP);
   });
   await step("Audit, looked at", () => looker.look(analyst, "audit", ".log tbody tr"));
   await step("an analyst has no other screen, and listens to no account", async () => {

@@ -22,10 +22,12 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// How long somebody may take at the provider, in milliseconds.
-pub const LIFETIME_MS: u64 = 600_000;
+/// How long somebody may take at the provider: of the time that passes, however fast the system's
+/// clock runs, as the tokens' times are those of the machine's clock.
+pub const LIFETIME: Duration = Duration::from_secs(600);
 
 /// Sign-ins that may be on their way at once.
 const UNDER_WAY: usize = 10_000;
@@ -95,7 +97,7 @@ struct Flow {
     verifier: String,
     redirect: String,
     session: Option<String>,
-    began_ms: u64,
+    began: Instant,
 }
 
 /// Where a browser goes to sign in.
@@ -170,7 +172,6 @@ impl Oidc {
         &self,
         redirect: String,
         session: Option<String>,
-        now_ms: u64,
     ) -> Result<Begun, OidcError> {
         let page = self.provider.metadata().await?.authorization_endpoint.clone();
         let flow = Flow {
@@ -180,7 +181,7 @@ impl Oidc {
             verifier: random::token()? + &random::token()?,
             redirect,
             session,
-            began_ms: now_ms,
+            began: Instant::now(),
         };
         let (state, browser) = (random::token()?, flow.browser.clone());
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, flow.verifier.as_bytes()));
@@ -196,7 +197,7 @@ impl Oidc {
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256");
         let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
-        flows.retain(|_, flow| now_ms.saturating_sub(flow.began_ms) < LIFETIME_MS);
+        flows.retain(|_, flow| flow.began.elapsed() < LIFETIME);
         if flows.len() >= UNDER_WAY {
             return Err(OidcError::Busy);
         }
@@ -205,7 +206,7 @@ impl Oidc {
     }
 
     /// Takes the sign-in of `state` out: it is good once, whatever comes of it.
-    fn take(&self, returned: &Returned<'_>, now_ms: u64) -> Option<Flow> {
+    fn take(&self, returned: &Returned<'_>) -> Option<Flow> {
         let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
         let (state, browser) = (returned.state?, returned.browser?);
         // Whoever has only the state, and not the browser, does not end it for its owner.
@@ -214,15 +215,15 @@ impl Oidc {
             return None;
         }
         let flow = flows.remove(state)?;
-        (now_ms.saturating_sub(flow.began_ms) < LIFETIME_MS).then_some(flow)
+        (flow.began.elapsed() < LIFETIME).then_some(flow)
     }
 
     /// Ends a sign-in: asks the provider who it is.
     ///
     /// # Errors
     /// It was not begun here, the provider says no, or what it says cannot be trusted.
-    pub async fn finish(&self, returned: Returned<'_>, now_ms: u64) -> Result<Vouched, OidcError> {
-        let flow = self.take(&returned, now_ms).ok_or(OidcError::Over)?;
+    pub async fn finish(&self, returned: Returned<'_>) -> Result<Vouched, OidcError> {
+        let flow = self.take(&returned).ok_or(OidcError::Over)?;
         if returned.issuer.is_some_and(|issuer| issuer != self.settings.issuer) {
             return Err(OidcError::Untrusted("another provider answers".to_string()));
         }

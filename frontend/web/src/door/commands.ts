@@ -1,13 +1,17 @@
 /**
  * Sends commands so that each takes effect once: a command keeps the id that was made for it
- * here, and after a lost connection it is sent again with that same id.
+ * here, and after a lost connection it is sent again with that same id. The first try goes over
+ * the websocket where one is open, all others by HTTP, which does not wait for a new one.
  */
 import { ask, NO_ANSWER, Problem } from "./api";
 import type { Outcome } from "./types";
 import type { Wish } from "../words/command";
 
 export type Order = Wish | { line: string };
-type Post = (path: string, body: unknown) => Promise<Outcome>;
+/** What is sent: the order under its id. */
+export type Asked = { request_id: string };
+/** A way to the server; undefined where it is not open. */
+export type Way = (asked: Asked) => Promise<Outcome> | undefined;
 
 export interface Patience {
   /** How long an answer is waited for, in milliseconds. */
@@ -16,6 +20,8 @@ export interface Patience {
   now: () => number;
   /** Told when the answer stays away and the command is sent again. */
   onRetry?: (tries: number) => void;
+  /** Whether it may be sent again: what one asked for is not sent in the name of the next. */
+  mayRetry?: () => boolean;
 }
 
 const PATIENCE: Patience = {
@@ -24,7 +30,7 @@ const PATIENCE: Patience = {
   now: () => performance.now(),
 };
 
-const post: Post = (path, body) => ask<Outcome>("POST", path, body);
+const post = (asked: Asked) => ask<Outcome>("POST", "/api/v1/commands", asked);
 
 /** Worth another try with the same id: no answer, a server that starts, or one that is full. */
 function passes(fault: unknown): fault is Problem {
@@ -34,18 +40,20 @@ function passes(fault: unknown): fault is Problem {
 export async function send(
   order: Order,
   patience: Partial<Patience> = {},
-  by: Post = post,
-  id: string = newId(),
+  first: Way = () => undefined,
+  by: (asked: Asked) => Promise<Outcome> = post,
 ): Promise<Outcome> {
-  const { totalMs, pause, now, onRetry } = { ...PATIENCE, ...patience };
+  const { totalMs, pause, now, onRetry, mayRetry } = { ...PATIENCE, ...patience };
   const started = now();
+  const asked = { request_id: newId(), ...order };
   for (let tries = 0; ; tries += 1) {
     try {
-      return await by("/api/v1/commands", { request_id: id, ...order });
+      return await ((tries === 0 ? first(asked) : undefined) ?? by(asked));
     } catch (fault) {
       if (!passes(fault) || now() - started > totalMs) throw fault;
       onRetry?.(tries + 1);
       await pause(fault.retryMs ?? Math.min(5_000, 250 * 2 ** tries));
+      if (mayRetry?.() === false) throw fault;
     }
   }
 }

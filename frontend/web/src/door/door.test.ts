@@ -7,11 +7,12 @@ import type { Outcome } from "./types";
 describe("a command", () => {
   const outcome = { accepted: true } as Outcome;
   const still = { pause: async () => {}, now: () => 0 };
+  const none = () => undefined;
 
   it("is sent again with the same id when no answer comes", async () => {
     const ids: unknown[] = [];
-    const answer = await send({ name: "BUY", stock: "S", amount: "1.00" }, still, async (_, body) => {
-      ids.push((body as { request_id: string }).request_id);
+    const answer = await send({ name: "BUY", stock: "S", amount: "1.00" }, still, none, async (asked) => {
+      ids.push(asked.request_id);
       if (ids.length < 3) throw new Problem(NO_ANSWER, 0, "");
       return outcome;
     });
@@ -22,7 +23,7 @@ describe("a command", () => {
   it("waits as long as a full server says", async () => {
     const pauses: number[] = [];
     let tries = 0;
-    await send({ line: "QUOTE,S" }, { now: () => 0, pause: async (ms) => void pauses.push(ms) }, async () => {
+    await send({ line: "QUOTE,S" }, { now: () => 0, pause: async (ms) => void pauses.push(ms) }, none, async () => {
       tries += 1;
       if (tries === 1) throw new Problem("busy", 429, "", 3_000);
       return outcome;
@@ -32,7 +33,7 @@ describe("a command", () => {
   it("is not repeated when it was refused", async () => {
     let tries = 0;
     await expect(
-      send({ name: "BUY" }, still, async () => {
+      send({ name: "BUY" }, still, none, async () => {
         tries += 1;
         throw new Problem("invalid_request", 400, "no");
       }),
@@ -41,7 +42,32 @@ describe("a command", () => {
   });
   it("is given up in the end", async () => {
     let now = 0;
-    await expect(send({ name: "BUY" }, { now: () => (now += 30_000), pause: async () => {} }, async () => { throw new Problem(NO_ANSWER, 0, "gone"); })).rejects.toThrow("gone");
+    await expect(send({ name: "BUY" }, { now: () => (now += 30_000), pause: async () => {} }, none, async () => { throw new Problem(NO_ANSWER, 0, "gone"); })).rejects.toThrow("gone");
+  });
+  it("goes over the websocket first, and by HTTP under the same id where that is lost", async () => {
+    const ways: [string, string][] = [];
+    const lost = (asked: { request_id: string }) => {
+      ways.push(["stream", asked.request_id]);
+      return Promise.reject(new Problem(NO_ANSWER, 0, ""));
+    };
+    const answer = await send({ line: "ADD,1.00" }, still, lost, async (asked) => {
+      ways.push(["http", asked.request_id]);
+      if (ways.length < 3) throw new Problem(NO_ANSWER, 0, "");
+      return outcome;
+    });
+    expect(answer).toBe(outcome);
+    expect(ways.map(([way]) => way)).toEqual(["stream", "http", "http"]);
+    expect(new Set(ways.map(([, id]) => id)).size).toBe(1);
+  });
+  it("is not sent again in somebody else's name", async () => {
+    let tries = 0;
+    await expect(
+      send({ line: "ADD,1.00" }, { ...still, mayRetry: () => false }, none, async () => {
+        tries += 1;
+        throw new Problem(NO_ANSWER, 0, "gone");
+      }),
+    ).rejects.toThrow("gone");
+    expect(tries).toBe(1);
   });
   it("has an id of the form of a UUID", () => {
     expect(newId()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -67,9 +93,9 @@ class FakeSocket implements Socket {
   hear(message: object) {
     this.onmessage?.({ data: JSON.stringify(message) });
   }
-  lose() {
+  lose(code = 1006) {
     this.readyState = 3;
-    this.onclose?.({ code: 1006 });
+    this.onclose?.({ code });
   }
 }
 
@@ -150,5 +176,58 @@ describe("the stream", () => {
     sockets[0]!.hear({ channel: "account", type: "update", seq: 9 });
     expect(heard).toEqual([]);
     expect(links.at(-1)).toBe("closed");
+  });
+  it("carries commands, and tells each what came of it", async () => {
+    expect(stream.command({ request_id: "early" })).toBeUndefined();
+    sockets[0]!.accept();
+    const all = ["one", "two", "three"].map((request_id) => stream.command({ request_id })!);
+    expect(sockets[0]!.sent.slice(1)).toEqual(["one", "two", "three"].map((request_id) => ({ command: { request_id } })));
+    sockets[0]!.hear({ type: "outcome", request_id: "two", outcome: { entry: 2 } });
+    sockets[0]!.hear({ type: "refused", request_id: "one", code: "busy", detail: "later", retry_after_s: 2 });
+    await expect(all[1]).resolves.toEqual({ entry: 2 });
+    await expect(all[0]).rejects.toMatchObject({ code: "busy", retryMs: 2_000, message: "later" });
+    sockets[0]!.lose();
+    await expect(all[2]).rejects.toMatchObject({ code: NO_ANSWER });
+    expect(heard).toEqual([]);
+    // What is not asked for any more is nobody's.
+    await vi.advanceTimersByTimeAsync(1_000);
+    sockets[1]!.accept();
+    sockets[1]!.hear({ type: "outcome", request_id: "three", outcome: { entry: 3 } });
+  });
+  it("is given no command while nobody answers", () => {
+    sockets[0]!.accept();
+    now = 9_000;
+    expect(stream.command({ request_id: "doubtful" })).toBeUndefined();
+    sockets[0]!.hear({ type: "pong" });
+    const given = stream.command({ request_id: "given" });
+    expect(given).toBeDefined();
+    given!.catch(() => {});
+  });
+  it("waits for no outcome for ever", async () => {
+    sockets[0]!.accept();
+    const never = expect(stream.command({ request_id: "never" })).rejects.toMatchObject({ code: NO_ANSWER });
+    await vi.advanceTimersByTimeAsync(20_000);
+    await never;
+  });
+  it("leaves no command waiting when somebody signs out or the connection is dead", async () => {
+    sockets[0]!.accept();
+    const silent = expect(stream.command({ request_id: "silent" })).rejects.toMatchObject({ code: NO_ANSWER });
+    now = 26_000;
+    await vi.advanceTimersByTimeAsync(5_000);
+    await silent;
+    await vi.advanceTimersByTimeAsync(1_000);
+    sockets[1]!.accept();
+    const left = expect(stream.command({ request_id: "left" })).rejects.toMatchObject({ code: NO_ANSWER });
+    stream.stop();
+    await left;
+  });
+  it("rests when newer pages pushed it out, until somebody wants it", async () => {
+    sockets[0]!.accept();
+    sockets[0]!.lose(4002);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sockets).toHaveLength(1);
+    expect(links.at(-1)).toBe("resting");
+    stream.hurry();
+    expect(sockets).toHaveLength(2);
   });
 });

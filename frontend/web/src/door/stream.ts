@@ -1,7 +1,10 @@
 /**
- * The websocket: subscriptions that outlive connections. After a break it connects anew, slower
- * each time, and asks to go on from the last sequence number that was seen.
+ * The websocket: subscriptions that outlive connections, and commands that do not. After a break it
+ * connects anew, slower each time, and asks to go on from the last sequence number that was seen.
  */
+import { NO_ANSWER, Problem } from "./api";
+import type { Outcome } from "./types";
+
 export interface Message {
   type?: string;
   channel?: string;
@@ -10,7 +13,8 @@ export interface Message {
   [field: string]: unknown;
 }
 
-export type Link = "connecting" | "open" | "waiting" | "closed";
+/** `resting`: the server closed it because newer pages of the same user are open. */
+export type Link = "connecting" | "open" | "waiting" | "resting" | "closed";
 
 /** A part of WebSocket, so that tests can stand in for it. */
 export interface Socket {
@@ -35,14 +39,27 @@ export interface Hooks {
 
 /** Silence after which a connection is taken for dead: the server's heart beats every 10 s. */
 const SILENCE_MS = 25_000;
-const PING_EVERY_MS = 10_000;
+const PING_EVERY_MS = 5_000;
+/** After as much of it commands take another way: a ping is answered at once. */
+const DOUBTFUL_MS = 8_000;
 const LONGEST_PAUSE_MS = 15_000;
+/** How long the outcome of a command is waited for. */
+const PATIENCE_MS = 20_000;
 const OPEN = 1;
+/** With this the server closes the oldest of too many. */
+const DISPLACED = 4002;
+
+interface Waiting {
+  resolve: (outcome: Outcome) => void;
+  reject: (problem: Problem) => void;
+  late: ReturnType<typeof setTimeout>;
+}
 
 export class Stream {
   private socket: Socket | undefined;
   private readonly wanted = new Set<string>();
   private readonly seen = new Map<string, number>();
+  private readonly waiting = new Map<string, Waiting>();
   private tries = 0;
   private heardAt = 0;
   private pings = 0;
@@ -57,7 +74,7 @@ export class Stream {
     this.stopped = false;
     this.tries = 0;
     this.connect();
-    this.pulse = setInterval(() => this.beat(), PING_EVERY_MS / 2);
+    this.pulse = setInterval(() => this.beat(), PING_EVERY_MS);
   }
 
   /** Ends for good, and forgets: the next one to sign in is someone else. */
@@ -70,6 +87,7 @@ export class Stream {
     const old = this.socket;
     this.socket = undefined;
     old?.close(1000);
+    this.leaveWaiting();
     this.hooks.link("closed");
   }
 
@@ -82,6 +100,21 @@ export class Stream {
   unsubscribe(...channels: string[]): void {
     const gone = channels.filter((one) => this.wanted.delete(one));
     if (gone.length > 0) this.say({ unsubscribe: gone });
+  }
+
+  /**
+   * Gives a command over the connection; undefined where none is open and alive. Where the connection is lost
+   * under it, it may have been carried out or not: the same id asks.
+   */
+  command(asked: { request_id: string }): Promise<Outcome> | undefined {
+    const socket = this.socket;
+    if (socket?.readyState !== OPEN || this.hooks.now() - this.heardAt > DOUBTFUL_MS) return undefined;
+    const id = asked.request_id;
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => this.settle(id)?.reject(noAnswer()), PATIENCE_MS);
+      this.waiting.set(id, { resolve, reject, late });
+      this.say({ command: asked });
+    });
   }
 
   /** Tries at once, because somebody asked or the network came back. */
@@ -111,10 +144,14 @@ export class Stream {
       this.heardAt = this.hooks.now();
       this.take(event.data);
     };
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.socket !== socket) return;
       this.socket = undefined;
-      if (!this.stopped) void this.again();
+      this.leaveWaiting();
+      if (this.stopped) return;
+      // To come back by itself would push another page out, and that one this.
+      if (code === DISPLACED) this.hooks.link("resting");
+      else void this.again();
     };
   }
 
@@ -131,7 +168,22 @@ export class Stream {
       if (message.channel === "account" && message.seq < last && message.type !== "snapshot") return;
       this.seen.set(message.channel, message.seq);
     }
-    this.hooks.message(message);
+    const waiting = typeof message["request_id"] === "string" ? this.settle(message["request_id"]) : undefined;
+    if (waiting && message.type === "outcome") waiting.resolve(message["outcome"] as Outcome);
+    else if (waiting) waiting.reject(refusal(message));
+    else this.hooks.message(message);
+  }
+
+  private settle(id: string): Waiting | undefined {
+    const waiting = this.waiting.get(id);
+    if (!waiting) return undefined;
+    clearTimeout(waiting.late);
+    this.waiting.delete(id);
+    return waiting;
+  }
+
+  private leaveWaiting(): void {
+    [...this.waiting.keys()].forEach((id) => this.settle(id)?.reject(noAnswer()));
   }
 
   private async again(): Promise<void> {
@@ -152,6 +204,7 @@ export class Stream {
       // A dead connection may take minutes to say so by itself.
       this.socket = undefined;
       socket.close();
+      this.leaveWaiting();
       void this.again();
       return;
     }
@@ -162,4 +215,11 @@ export class Stream {
   private say(message: object): void {
     if (this.socket?.readyState === OPEN) this.socket.send(JSON.stringify(message));
   }
+}
+
+const noAnswer = () => new Problem(NO_ANSWER, 0, "The server does not answer.");
+
+function refusal(message: Message): Problem {
+  const seconds = Number(message["retry_after_s"]);
+  return new Problem(String(message["code"]), 0, String(message["detail"]), seconds > 0 ? seconds * 1_000 : undefined);
 }

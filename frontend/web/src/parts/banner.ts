@@ -1,4 +1,4 @@
-/** Says that the connection is gone, what that means, and when the next try is. */
+/** Says that the connection is gone, what that means, and when the next try is or who can make one. */
 import { h } from "../kernel/view";
 import { computed } from "../kernel/signal";
 import { link, reconnectNow, retryAt, tried } from "../state/live";
@@ -12,14 +12,11 @@ export function banner(): HTMLElement {
     if (link() === "connecting" || due === undefined) return "Connecting…";
     return `Next try in ${Math.max(1, Math.ceil((due - performance.now()) / 1_000))} s.`;
   };
-  return h("div", { role: "status", class: "banner-place" }, () =>
-    gone()
-      ? h(
-          "div",
-          { class: "banner" },
-          h("p", null, h("strong", null, "Connection lost."), " Prices stand still; deadlines go on. ", h("span", { "aria-hidden": "true" }, when)),
-          h("button", { type: "button", class: "button small", onclick: reconnectNow }, "Try now"),
-        )
-      : null,
-  );
+  const lost = () => h("p", null, h("strong", null, "Connection lost."), " Prices stand still; deadlines go on. ", h("span", { "aria-hidden": "true" }, when));
+  const paused = () => h("p", null, h("strong", null, "Paused here."), " You have daytrade open in too many places, and this was the oldest.");
+  return h("div", { role: "status", class: "banner-place" }, () => {
+    if (!gone()) return null;
+    const resting = link() === "resting";
+    return h("div", { class: "banner" }, resting ? paused() : lost(), h("button", { type: "button", class: "button small", onclick: reconnectNow }, resting ? "Go on here" : "Try now"));
+  });
 }

@@ -25,7 +25,8 @@ export function priceChart(stock: () => string | undefined, points: () => readon
       // Its logo brings a style sheet of its own, which the page's security policy refuses: the
       // attribution stands below the chart instead.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12 },
-      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.15, bottom: 0.12 } },
+      // A label that the edge would cut is left out.
+      rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.15, bottom: 0.12 } },
       timeScale: { borderVisible: false, timeVisible: true, secondsVisible: true, rightOffset: 3, lockVisibleTimeRangeOnResize: true },
     });
     dotted = LineStyle.Dashed;

@@ -1,8 +1,12 @@
-/** Filters of the log: a form whose fields become a query, after a moment of quiet. */
+/**
+ * Filters of the log: a form whose fields become a query, after a moment of quiet. On a phone they
+ * are folded away behind a button that counts those in use.
+ */
 import { effect, signal, type Signal } from "../kernel/signal";
 import { h } from "../kernel/view";
 import { COMMAND_NAMES } from "../words/command";
 import { commandTitle } from "../words/say";
+import { icon } from "./icons";
 import { field } from "./pieces";
 
 export type Query = Record<string, string>;
@@ -34,9 +38,14 @@ export const ALL_FILTERS: Field[] = [
 ];
 
 const QUIET_MS = 250;
+let forms = 0;
 
 export function filters(fields: Field[], query: Signal<Query>, label: string): HTMLElement {
   let timer: ReturnType<typeof setTimeout>;
+  forms += 1;
+  const id = `filters-${forms}`;
+  const unfolded = signal(false);
+  const inUse = () => Object.keys(query()).length;
   const take = () => {
     const said = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()] as const).filter(([, value]) => value !== "");
     query.set(Object.fromEntries(said));
@@ -57,8 +66,15 @@ export function filters(fields: Field[], query: Signal<Query>, label: string): H
         timer = setTimeout(take, QUIET_MS);
       },
     },
-    fields.map((one) => field(one.label, control(one, query))),
-    () => (Object.keys(query()).length > 0 ? h("button", { type: "button", class: "button small clear", onclick: () => (form.reset(), clear(form), query.set({})) }, "Clear") : null),
+    h(
+      "button",
+      { type: "button", class: "button small fold", "aria-expanded": () => String(unfolded()), "aria-controls": id, onclick: () => unfolded.update((open) => !open) },
+      icon("filter", 15),
+      "Filters",
+      () => (inUse() > 0 ? h("b", { class: "count" }, inUse(), h("span", { class: "unseen" }, " in use")) : null),
+    ),
+    h("div", { class: "fields", id, "class:unfolded": unfolded }, fields.map((one) => field(one.label, control(one, query)))),
+    () => (inUse() > 0 ? h("button", { type: "button", class: "button small clear", onclick: () => (form.reset(), clear(form), query.set({})) }, "Clear") : null),
   );
   return form;
 }

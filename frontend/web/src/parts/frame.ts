@@ -33,7 +33,7 @@ export function themeButton(): HTMLElement {
   );
 }
 
-const LINKS = { open: "Live", connecting: "Connecting", waiting: "Offline", closed: "Offline" } as const;
+const LINKS = { open: "Live", connecting: "Connecting", waiting: "Offline", resting: "Paused", closed: "Offline" } as const;
 
 export function frame(screen: () => HTMLElement, doors: { palette: () => void; help: () => void }): HTMLElement {
   const tabs = (className: string, label: string) =>

@@ -62,7 +62,8 @@ export function pages(path: () => string, query: () => Record<string, string>): 
 }
 
 export function recordTable(from: Pages, options: { users: boolean; open: (transaction: number) => void; empty: Child }): HTMLElement {
-  const heads = ["Time", ...(options.users ? ["User"] : []), "What", "Stock", "Amount", "Result", "Price", "Shares", "Cash"];
+  // What came of it stands where a phone shows it without being pushed.
+  const heads = ["Time", ...(options.users ? ["User"] : []), "What", "Result", "Stock", "Amount", "Price", "Shares", "Cash"];
   const empty = computed(() => from.state() === "ready" && from.records().length === 0);
   const broken = computed(() => {
     const now = from.state();
@@ -95,9 +96,9 @@ function recordRow(record: LogRecord, options: { users: boolean; open: (transact
     h("td", { class: "time" }, h("button", { type: "button", class: "text-button", "aria-label": `Transaction ${record.transaction}, ${moment(record.time_ms)}`, onclick: () => options.open(record.transaction) }, shortMoment(record.time_ms, clock.now()))),
     options.users ? h("td", null, record.user ?? "–") : null,
     h("th", { scope: "row" }, title(record)),
+    h("td", { title: record.message ?? null }, pill(of.text, of.kind)),
     h("td", null, record.stock ?? record.file ?? ""),
     h("td", { class: "number" }, record.amount ? dollars(sum(record.amount)) : ""),
-    h("td", { title: record.message ?? null }, pill(of.text, of.kind)),
     h("td", { class: "number" }, record.price ? dollars(sum(record.price)) : ""),
     h("td", { class: "number" }, record.shares === undefined ? "" : count(record.shares)),
     h("td", { class: `number ${(record.cash_change ?? "").startsWith("-") ? "loss" : record.cash_change ? "gain" : ""}` }, record.cash_change ? signed(sum(record.cash_change)) : ""),

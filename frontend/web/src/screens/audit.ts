@@ -162,6 +162,7 @@ function followerList(told: Facts | Facts[]): HTMLElement {
 
 function proofView(told: Facts): HTMLElement {
   if (Object.keys(told).length === 0) return h("p", { class: "quiet" }, "No proof has been made of this log.");
+  if (told["signed_ms"] === null) return h("div", { class: "proof-state" }, pill("not signed yet", "info"), h("p", { class: "quiet" }, "It is signed whenever a segment of it is complete, and when the server ends."));
   const { state, ...rest } = told;
   if (typeof state !== "string") return factList(told);
   const kind = /fail|broken|bad|damaged|mismatch/.test(state) ? "bad" : /^(checked|verified|ok|good|proven|proved)$/.test(state) ? "good" : "info";

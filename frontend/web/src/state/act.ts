@@ -1,13 +1,14 @@
 /** Carries commands out and tells what came of them. */
-import { signal } from "../kernel/signal";
+import { signal, untracked } from "../kernel/signal";
 import { NO_ANSWER, Problem } from "../door/api";
 import { send, type Order } from "../door/commands";
 import type { Outcome } from "../door/types";
 import { advice, outcome as sentence } from "../words/say";
 import { loadAccount } from "./account";
-import { firstTold, link } from "./live";
+import { byStream, firstTold, link } from "./live";
 import { loadQuotes } from "./market";
 import { place } from "./place";
+import { user } from "./session";
 import { say, toast } from "./toasts";
 
 /** Commands that wait for their answer. */
@@ -16,12 +17,15 @@ export const underway = signal(0);
 /** Quiet commands show refusals only, the screen shows the rest; what came of them is still said aloud. */
 export async function act(order: Order, quiet = false): Promise<Outcome | undefined> {
   underway.update((value) => value + 1);
+  const whose = untracked(user);
   try {
-    const outcome = await send(order, {
-      onRetry: (tries) => {
+    const patience = {
+      onRetry: (tries: number) => {
         if (tries === 1) toast("info", "No answer yet", "The same command is sent again; it takes effect once.");
       },
-    });
+      mayRetry: () => untracked(user) === whose,
+    };
+    const outcome = await send(order, patience, byStream);
     if (!outcome.accepted) toast("bad", sentence(outcome), advice(outcome.code));
     else if (outcome.fill ? firstTold(outcome.entry) : !quiet && !standsOnScreen(outcome)) toast("good", sentence(outcome));
     else say(sentence(outcome));

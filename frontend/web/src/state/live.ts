@@ -1,5 +1,6 @@
 /** What the server pushes, and to whom it goes. */
 import { signal } from "../kernel/signal";
+import type { Way } from "../door/commands";
 import { Stream, type Link, type Message } from "../door/stream";
 import type { Account, Happening, Operations, Quote } from "../door/types";
 import { happening } from "../words/say";
@@ -30,7 +31,7 @@ export function startLive(user: string): void {
     link: (now, due) => {
       link.set(now);
       retryAt.set(due);
-      if (now === "open" || now === "waiting") tried.set(true);
+      if (now !== "connecting" && now !== "closed") tried.set(true);
       if (now !== "open" || !trades) return;
       // What changed while nobody listened and no channel tells again.
       loadQuotes().catch(() => {});
@@ -56,6 +57,7 @@ export function stopLive(): void {
 }
 
 export const reconnectNow = () => stream?.hurry();
+export const byStream: Way = (asked) => stream?.command(asked);
 export const listen = (...channels: string[]) => stream?.subscribe(...channels);
 export const unlisten = (...channels: string[]) => stream?.unsubscribe(...channels);
 
