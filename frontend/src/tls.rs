@@ -1,8 +1,6 @@
 //! TLS that the server ends itself: a certificate and its key from two PEM files, read again when
 //! they are renewed.
 
-mod validity;
-
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -17,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 use thiserror::Error;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode as _;
+use x509_cert::time::Time;
 
 /// The longest file that is taken for one of a certificate or a key, in bytes.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -161,7 +162,7 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     let Some(first) = certificates.first() else {
         return Err(found(certificate, CHAIN, there_is(&chain)));
     };
-    let times = validity::validity(first);
+    let times = validity(first);
     let secret = contents(key, KEY)?;
     let private =
         PrivateKeyDer::from_pem_slice(&secret).map_err(|_| found(key, KEY, there_is(&secret)))?;
@@ -185,6 +186,19 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
         (_, true) => Err(TlsError::Time { path, what: "has expired", from, until }),
         _ => Ok(made),
     }
+}
+
+/// From when to when a certificate is good, in UTC; none where it cannot be read.
+fn validity(certificate: &CertificateDer<'_>) -> Option<(DateTime, DateTime)> {
+    // As it is: what a browser thinks of the rest is its own matter.
+    let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
+    let validity = certificate.tbs_certificate().validity();
+    let civil = |time: Time| {
+        let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok()?;
+        let timestamp = Timestamp::from_second(seconds).ok()?;
+        Some(timestamp.to_zoned(TimeZone::UTC).datetime())
+    };
+    Some((civil(validity.not_before)?, civil(validity.not_after)?))
 }
 
 fn contents(path: &Path, expected: &'static str) -> Result<Vec<u8>, TlsError> {
