@@ -65,7 +65,7 @@ impl LogWriter {
     /// A writer that goes on at `end`, in `folder` on the file system.
     ///
     /// # Errors
-    /// The segment at the end cannot be opened or flushed.
+    /// The segment at the end cannot be opened.
     pub fn open(
         folder: &Path,
         lock: FolderLock,
@@ -78,7 +78,7 @@ impl LogWriter {
     /// As [`open`](Self::open), on a disk of the caller's.
     ///
     /// # Errors
-    /// The segment at the end cannot be opened or flushed.
+    /// The segment at the end cannot be opened.
     pub fn open_on(
         mut disk: Box<dyn Disk>,
         folder: &Path,
@@ -90,10 +90,7 @@ impl LogWriter {
         let segment = match segment {
             // A compressed segment takes no more: the next batch begins a new one.
             Some((path, offset)) if segment_file::is_plain(path) => {
-                let mut file = disk.append(path).map_err(LogError::io(path, "open"))?;
-                // A batch that was read back may have been written by a process that died before
-                // its flush. What builds on it must not be safer than it is itself.
-                file.sync().map_err(LogError::io(path, "flush"))?;
+                let file = disk.open(path, *offset).map_err(LogError::io(path, "open"))?;
                 let first = segments::first_of(path).unwrap_or(*next);
                 Some(Segment { file, len: *offset, first })
             }

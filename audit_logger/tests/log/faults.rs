@@ -3,8 +3,11 @@
 
 use crate::support::*;
 use audit_logger::LogError;
-use audit_logger::log::{LogOptions, LogWriter};
+use audit_logger::log::disk::FileSystem;
+use audit_logger::log::recovery::find_end_on;
+use audit_logger::log::{LogOptions, LogReader, LogWriter};
 use bus::LogHalted;
+use std::fs;
 use std::path::Path;
 
 const TINY: LogOptions = LogOptions { segment_bytes: 300 };
@@ -120,6 +123,16 @@ fn a_segment_whose_name_cannot_be_made_durable_halts_the_log() {
     assert_recovers(folder.path(), acknowledged, acknowledged);
 }
 
+/// Opens a log on `disk`, which cannot flush.
+#[track_caller]
+fn assert_cannot_be_opened(disk: &FaultyDisk, folder: &Path) {
+    match disk.open(folder, TINY) {
+        Err(LogError::Io { action: "flush", .. }) => {}
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("a log that cannot be flushed was opened"),
+    }
+}
+
 #[test]
 fn what_was_read_back_is_flushed_before_anything_is_built_on_it() {
     // A process that dies between its write and its flush leaves a batch that the next one reads.
@@ -132,12 +145,64 @@ fn what_was_read_back_is_flushed_before_anything_is_built_on_it() {
     assert_eq!(disk.0.lock().unwrap().syncs, 1);
     drop(writer);
     let disk = FaultyDisk::new(Plan { failing_sync: Some(1), ..Plan::default() });
-    match disk.open(folder.path(), TINY) {
-        Err(LogError::Io { action: "flush", .. }) => {}
-        Err(other) => panic!("{other}"),
-        Ok(_) => panic!("a log that cannot be flushed was opened"),
-    }
+    assert_cannot_be_opened(&disk, folder.path());
     assert_holds(folder.path(), 6);
+}
+
+#[test]
+fn a_batch_whose_flush_failed_is_on_the_disk_before_anything_is_built_on_it() {
+    // The operating system reads back what it failed to flush, and flushes it no more. Every batch
+    // is the one that fails: the first of a segment, the last of one, one in between.
+    for failing in 1..=12 {
+        for fails_again in [false, true] {
+            let folder = new_folder();
+            let disk = FaultyDisk::new(Plan { failing_sync: Some(failing), ..Plan::default() });
+            let (acknowledged, _) = append_until_halt(&mut disk.open(folder.path(), TINY).unwrap());
+            let lost = u64::from((failing - 1) % 3 + 1);
+            if fails_again {
+                disk.0.lock().unwrap().failing_sync = Some(failing + 1);
+                assert_cannot_be_opened(&disk, folder.path());
+            }
+            let mut writer = disk.open(folder.path(), TINY).unwrap();
+            assert_eq!(writer.next_entry(), acknowledged + lost + 1, "it was read from the cache");
+            append(&mut writer, 3);
+            drop(writer);
+            disk.0.lock().unwrap().cut_power();
+            assert_holds(folder.path(), acknowledged + lost + 3);
+        }
+    }
+}
+
+#[test]
+fn a_last_batch_that_never_reached_the_disk_is_gone_with_the_power() {
+    // What the test before this one would be worth if the disk forgot nothing.
+    let folder = new_folder();
+    let disk = FaultyDisk::new(Plan { failing_sync: Some(2), ..Plan::default() });
+    let (acknowledged, _) = append_until_halt(&mut disk.open(folder.path(), TINY).unwrap());
+    disk.0.lock().unwrap().cut_power();
+    assert_holds(folder.path(), acknowledged);
+}
+
+#[test]
+fn a_last_batch_that_changes_while_the_log_is_opened_is_not_built_on() {
+    // Memory that is short drops what was read, and the disk holds something older.
+    let folder = new_folder();
+    let mut writer = reopen(folder.path(), LogOptions::default());
+    append(&mut writer, 3);
+    append(&mut writer, 3);
+    drop(writer);
+    let mut reader = LogReader::open(folder.path()).unwrap();
+    let stopped = reader.for_each(u64::MAX, |_, _| Ok(()));
+    let path = paths(folder.path()).remove(0);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() - 40;
+    bytes[at..].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    match find_end_on(&mut FileSystem, &reader, stopped, folder.path()) {
+        Err(LogError::Damaged { entry: 7, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(fs::read(&path).unwrap(), bytes, "nothing is touched");
 }
 
 #[test]
