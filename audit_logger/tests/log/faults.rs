@@ -6,7 +6,11 @@ use audit_logger::LogError;
 use audit_logger::log::disk::FileSystem;
 use audit_logger::log::recovery::find_end_on;
 use audit_logger::log::{LogOptions, LogReader, LogWriter};
-use bus::LogHalted;
+use bus::{Entries, LogHalted};
+use domain::trading::command::{Action, Malformed, MalformedCode};
+use domain::trading::entry::CommandDecided;
+use domain::trading::outcome::Reject;
+use domain::trading::{Command, CommandName, Entry, Outcome, TransactionNum};
 use std::fs;
 use std::path::Path;
 
@@ -205,18 +209,83 @@ fn a_last_batch_that_changes_while_the_log_is_opened_is_not_built_on() {
     assert_eq!(fs::read(&path).unwrap(), bytes, "nothing is touched");
 }
 
+/// The bytes of a batch's entries at most.
+const MOST: usize = audit_logger::log::format::MAX_PAYLOAD;
+
+/// What the log in `folder` holds behind entry 2: entries of each batch, and that they follow the
+/// numbers of `group` again and again.
+fn assert_batches(folder: &Path, group: &Entries) -> Vec<u64> {
+    let (mut reader, mut batches) = (LogReader::open(folder).unwrap(), Vec::new());
+    let mut all = Vec::new();
+    while let Some((first, bytes)) = reader.next_batch().unwrap() {
+        assert!(bytes.len() <= MOST);
+        if first > 2 {
+            all.extend_from_slice(bytes);
+            batches.push(first);
+        }
+    }
+    assert!(all.chunks(group.bytes().len()).all(|bytes| bytes == group.bytes()), "none is changed");
+    batches.push(reader.position().next);
+    batches.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
 #[test]
-fn a_batch_that_is_too_long_halts_before_it_is_written() {
+fn groups_that_are_too_long_together_are_several_batches() {
+    let folder = new_folder();
+    let mut writer = reopen(folder.path(), LogOptions::default());
+    append(&mut writer, 2);
+    let group = entries(3, 20_000);
+    let groups = MOST / group.bytes().len();
+    let first = writer.append(std::iter::repeat_n(&group, 2 * groups + 1), NOW_MS);
+    assert_eq!((first, writer.next_entry()), (Ok(3), 3 + (2 * groups as u64 + 1) * 20_000));
+    drop(writer);
+    let batch = groups as u64 * 20_000;
+    assert_eq!(assert_batches(folder.path(), &group), [batch, batch, 20_000]);
+}
+
+#[test]
+fn a_group_that_is_too_long_alone_is_several_batches_of_whole_entries() {
     let folder = new_folder();
     let disk = FaultyDisk::default();
     let mut writer = disk.open(folder.path(), LogOptions::default()).unwrap();
     append(&mut writer, 2);
-    let writes = disk.0.lock().unwrap().writes;
-    let group = entries(3, 20_000);
-    let groups = std::iter::repeat_n(&group, (64 << 20) / group.bytes().len() + 1);
-    let halted = writer.append(groups, NOW_MS).unwrap_err();
-    assert_eq!(disk.0.lock().unwrap().writes, writes);
-    assert_halted(&mut writer, &halted);
+    // Commands that are as long as a line can be.
+    let mut one = Entries::default();
+    one.push(&long_entry());
+    let mut long = Entries::default();
+    (0..2 * MOST / one.bytes().len() + 3).for_each(|_| long.push(&long_entry()));
+    // Between two that fit: the first goes before, the last behind what is left.
+    let groups = [&one, &long, &one];
+    assert_eq!(writer.append(groups.into_iter(), NOW_MS), Ok(3));
+    let most = (MOST / one.bytes().len()) as u64;
+    let all = u64::from(long.count()) + 2;
+    assert_eq!(writer.next_entry(), 3 + all);
     drop(writer);
-    assert_recovers(folder.path(), 2, 2);
+    assert_eq!(assert_batches(folder.path(), &one), [1, most, most, all - 2 * most - 1]);
+
+    // Where the second flush fails, nobody is told that the entries are durable.
+    let before = disk.0.lock().unwrap().syncs;
+    let mut writer = disk.open(folder.path(), LogOptions::default()).unwrap();
+    disk.0.lock().unwrap().failing_sync = Some(before + 3);
+    let halted = writer.append([&long].into_iter(), NOW_MS).unwrap_err();
+    assert_halted(&mut writer, &halted);
+}
+
+/// A command whose arguments are no good, and long.
+fn long_entry() -> Entry {
+    let action = Action::Malformed(Box::new(Malformed {
+        name: CommandName::Buy,
+        code: MalformedCode::InvalidUser,
+        user: Some("x".repeat(60_000).into()),
+        stock: None,
+        file: None,
+        funds: None,
+        message: "a user name is expected".into(),
+    }));
+    Entry::Command(CommandDecided {
+        command: Command::new(TransactionNum(1), NOW_MS, action),
+        applied_ms: NOW_MS,
+        price: None,
+        outcome: Outcome::Rejected(Reject::Malformed),
+    })
 }
