@@ -16,16 +16,16 @@ pub(crate) fn key(folder: &Path) -> InstallationKey {
 }
 
 /// A log in one segment, of batches with `counts` entries, closed and vouched for.
-struct Proven {
-    log: tempfile::TempDir,
-    keys: tempfile::TempDir,
-    bytes: Vec<u8>,
+pub(crate) struct Proven {
+    pub(crate) log: tempfile::TempDir,
+    pub(crate) keys: tempfile::TempDir,
+    pub(crate) bytes: Vec<u8>,
     /// Offset and first entry of every batch; the last is the end.
-    batches: Vec<(usize, u64)>,
+    pub(crate) batches: Vec<(usize, u64)>,
 }
 
 impl Proven {
-    fn of(counts: &[u64]) -> Proven {
+    pub(crate) fn of(counts: &[u64]) -> Proven {
         let one = OneSegment::of(counts, true);
         let (log, keys) = (new_folder(), new_folder());
         fs::write(segments::path_of(log.path(), 1), &one.bytes).unwrap();
@@ -143,7 +143,7 @@ fn what_was_lost_swapped_or_put_in_is_named() {
 }
 
 /// Writes batches of the entries in `groups` anew, with checksums and chain as they should be.
-fn forged(proven: &Proven, change: impl Fn(usize, &mut Vec<u8>)) -> Vec<u8> {
+pub(crate) fn forged(proven: &Proven, change: impl Fn(usize, &mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = proven.bytes[..SEGMENT_HEADER_LEN].to_vec();
     let mut chain = ChainHash::START;
     for at in 0..proven.batches.len() - 1 {
