@@ -143,12 +143,38 @@ pub fn check(folder: &Path, key: Option<PublicKey>) -> Result<Check, LogError> {
     Ok(checker.finish(kept))
 }
 
+/// Which entry of a batch that was changed it was, if that can be known.
+fn which(batch: &Batch) -> String {
+    let first = batch.header.first;
+    if let Some(changed) = &batch.changed {
+        return format!("; one byte of it was {:02x} and is {:02x}", changed.was, changed.is);
+    }
+    match &batch.unreadable {
+        Some((entry, why)) if *entry == first => format!("; entry {entry} cannot be read: {why}"),
+        Some((entry, why)) => {
+            format!("; entry {entry} cannot be read, those before it can: {why}")
+        }
+        None if batch.header.count == 1 => String::new(),
+        None => "; each of its entries can be read, so it cannot be told which was changed".into(),
+    }
+}
+
 struct Torn {
     path: PathBuf,
     offset: u64,
     bytes: u64,
     reason: String,
     at_end: bool,
+}
+
+/// A batch that is unsound, and the last one so far.
+struct UnsoundEnd {
+    /// Its finding.
+    finding: usize,
+    offset: u64,
+    bytes: u64,
+    first: u64,
+    last: u64,
 }
 
 struct Checker {
@@ -171,7 +197,7 @@ struct Checker {
     /// What was said of a checkpoint last, and how many more it is true of.
     foreign: Option<(String, u64)>,
     /// The last batch, where it is unsound.
-    unsound_end: Option<(usize, u64)>,
+    unsound_end: Option<UnsoundEnd>,
     last_path: PathBuf,
 }
 
@@ -317,21 +343,30 @@ impl Checker {
             return;
         }
         if !batch.sound {
-            let at = self.result.findings.len();
-            self.unsound_end = Some((at, batch.header.batch_len()));
-            let which = match batch.unreadable {
-                Some(entry) => format!("; entry {entry} cannot be read"),
-                None => String::new(),
-            };
-            self.find(about(Kind::Changed, format!("the batch fails its checksum{which}")));
+            self.unsound_end = (count > 0).then(|| UnsoundEnd {
+                finding: self.result.findings.len(),
+                offset: batch.offset,
+                bytes: batch.header.batch_len(),
+                first,
+                last: first + count - 1,
+            });
+            let reason = format!("the batch fails its checksum{}", which(batch));
+            let mut finding = about(Kind::Changed, reason);
+            if let Some(changed) = &batch.changed {
+                finding.byte = Some(changed.byte);
+                finding.entries = Some((changed.entry, changed.entry));
+                finding.transactions = Some((changed.transaction, changed.transaction));
+            }
+            self.find(finding);
         } else if !(batch.chained || self.disturbed || was_disturbed && batch.linked) {
             let (kind, reason) = match batch.linked {
                 true => (Kind::Inserted, "a batch stands there a second time"),
                 false => (Kind::Changed, "the batch does not follow from what stands before it"),
             };
-            self.find(about(kind, reason.to_string()));
-        } else if let Some(entry) = batch.unreadable {
-            self.find(about(Kind::Changed, format!("entry {entry} cannot be read")));
+            let which = if batch.unreadable.is_some() { which(batch) } else { String::new() };
+            self.find(about(kind, format!("{reason}{which}")));
+        } else if let Some((entry, why)) = &batch.unreadable {
+            self.find(about(Kind::Changed, format!("entry {entry} cannot be read: {why}")));
         }
         self.next = first + count;
         self.result.chain = batch.chain;
@@ -413,16 +448,15 @@ impl Checker {
             } else {
                 self.settle_torn(self.next);
             }
-        } else if let Some((finding, bytes)) = self.unsound_end
-            && finding + 1 == self.result.findings.len()
-            && let Some((first, last)) = self.result.findings[finding].entries
-            && wanted < last
+        } else if let Some(end) = &self.unsound_end
+            && end.finding + 1 == self.result.findings.len()
+            && wanted < end.last
         {
-            self.tail = self.result.findings[finding].byte.map(|byte| (byte, String::new()));
+            self.tail = Some((end.offset, String::new()));
             self.result.findings.pop();
             self.result.found -= 1;
-            self.result.tail_bytes = bytes;
-            self.result.last = first - 1;
+            self.result.tail_bytes = end.bytes;
+            self.result.last = end.first - 1;
         }
     }
 

@@ -3,6 +3,7 @@
 //! * [`key`]: the key of an installation.
 //! * [`checkpoint`]: its word for a log up to an entry.
 //! * [`keeper`]: signs and compresses segments while a log is written.
+//! * [`locate`]: where a batch was changed, if that is one byte.
 //! * [`walk`]: reads a log to its end whatever is wrong with it.
 //! * [`vouched`]: whether it is what was signed, where that is cheap to see.
 //! * [`mod@check`]: what is wrong with a log, entry by entry.
@@ -14,6 +15,7 @@ pub mod checkpoint;
 pub mod export;
 pub mod keeper;
 pub mod key;
+pub mod locate;
 pub mod retain;
 pub mod vouched;
 pub mod walk;
