@@ -42,7 +42,11 @@ const NAME_BYTES: usize = 512;
 
 /// A user's name as its column has it: all of it, or as much as the index takes. `body` has it all.
 pub(super) fn indexable(name: &str) -> &str {
-    &name[..name.floor_char_boundary(NAME_BYTES)]
+    let mut end = name.len().min(NAME_BYTES);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
 }
 
 /// A row. Money is in cents, times in Unix milliseconds. Numbers are as the log has them: what 64

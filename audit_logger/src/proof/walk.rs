@@ -62,7 +62,7 @@ pub struct Batch {
     pub transactions: Option<(u64, u64)>,
     /// Where entries do not decode, the first that does not, and why. Of a batch that is sound and
     /// chained only the fronts of the entries are looked at.
-    pub unreadable: Option<(u64, String)>,
+    pub unreadable: Option<Unreadable>,
     /// The one byte that was changed, where it is one.
     pub changed: Option<ChangedByte>,
     /// Whether its entries fit their checksum.
@@ -73,6 +73,9 @@ pub struct Batch {
     /// is what is wrong.
     pub linked: bool,
 }
+
+/// The first entry of a batch that does not decode, and why.
+pub type Unreadable = (u64, String);
 
 /// Calls `each` with every piece of the log in `folder`, in order.
 ///
@@ -319,7 +322,7 @@ fn look(
     payload: &[u8],
     header: &BatchHeader,
     closely: bool,
-) -> (Option<(u64, u64)>, Option<(u64, String)>) {
+) -> (Option<(u64, u64)>, Option<Unreadable>) {
     let mut rest = payload;
     let mut range: Option<(u64, u64)> = None;
     for number in header.first..header.first + u64::from(header.count) {

@@ -320,19 +320,7 @@ fn a_run_that_is_killed_while_it_compresses_is_gone_on_with_and_proven() {
     let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
     generate(&workload, "valid", 50, COMMANDS, 20);
     let mut arguments = vec!["replay", text(&workload), "--out", text(&out), "--segment-mib", "1"];
-    let mut chance = Seeded(8);
-    for _ in 0..5 {
-        let before = logged_bytes(&out);
-        let mut child = Guarded::start(&mut daytrade(&arguments));
-        let enough = before + 300_000 + chance.below(900_000);
-        until("the log grows", || {
-            logged_bytes(&out) > enough || child.0.try_wait().unwrap().is_some()
-        });
-        drop(child);
-        if arguments.last() != Some(&"--resume") {
-            arguments.push("--resume");
-        }
-    }
+    kill_and_resume(&mut arguments, || logged_bytes(&out), 5, 1_200_000, &mut Seeded(8));
     run(&arguments).with(0);
     assert_good(&out.join("testLOG"), &[&workload]);
     run(&["audit", "compress", "--data", text(&out)]).with(0);

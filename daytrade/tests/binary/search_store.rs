@@ -1,7 +1,7 @@
 //! Runs that an Elasticsearch follows, alone and beside a Postgres, and the commands that tell of
 //! it and fill it anew.
 
-use crate::common::{Guarded, Seeded, daytrade, generate, json, log_length, run, text, until};
+use crate::common::*;
 use crate::elasticsearch_node::Node;
 use crate::postgres::Server;
 use crate::stores::{assert_each_once, entries_of};
@@ -41,19 +41,7 @@ fn a_run_that_is_killed_and_gone_on_with_is_in_both_stores_once() {
     let both = ["--search", &search, "--audit", &audit];
     let mut arguments = vec!["replay", text(&workload), "--out", text(&out)];
     arguments.extend(both);
-    let mut chance = Seeded(22);
-    for _ in 0..3 {
-        let before = log_length(&out);
-        let mut child = Guarded::start(&mut daytrade(&arguments));
-        let enough = before + chance.below(100_000);
-        until("the log grows", || {
-            log_length(&out) > enough || child.0.try_wait().unwrap().is_some()
-        });
-        drop(child);
-        if arguments.last() != Some(&"--resume") {
-            arguments.push("--resume");
-        }
-    }
+    kill_and_resume(&mut arguments, || log_length(&out), 3, 100_000, &mut Seeded(22));
     let ended = run(&arguments).with(0);
     assert_eq!(ended.stdout.matches("after the last command").count(), 2, "{}", ended.stdout);
     assert_same(node, &out);
