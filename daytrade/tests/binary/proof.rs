@@ -257,7 +257,11 @@ fn log_files(log: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn make_anew(log: &Path, other: &str) {
     let mut entries = Vec::new();
     let mut reader = LogReader::open(log).unwrap();
-    reader.for_each(u64::MAX, |_, entry| Ok::<_, LogError>(entries.push(entry))).unwrap();
+    let read = reader.for_each(u64::MAX, |_, entry| {
+        entries.push(entry);
+        Ok::<_, LogError>(())
+    });
+    read.unwrap();
     let Entry::Command(first) = &mut entries[0] else { panic!("{:?}", entries[0]) };
     let Action::User { verb: Verb::Add(amount), .. } = &mut first.command.action else {
         panic!("{first:?}")
