@@ -127,7 +127,7 @@ pub fn write(
 /// Dumps of single users read what the index points to, not the whole log. Each batch is checked by
 /// its checksum, which finds what went wrong by accident. The chain is not looked at: it takes every
 /// batch before, and whoever changes a batch on purpose can make the chain anew, too. Only a
-/// [checkpoint](crate::proof) shows that, and it is for [`check`](crate::proof::check) to compare.
+/// [checkpoint](crate::proof) shows that, and it is for [`check`](crate::proof::check()) to compare.
 fn of_users(log: &Path, last: u64, outputs: &mut [Output<'_>]) -> Result<(), LogError> {
     let users = outputs.iter().filter_map(|output| output.request.user.clone()).collect();
     let filter = Filter { users, entries: 0..=last, ..Filter::default() };
