@@ -191,7 +191,7 @@ fn xml(criterion: &mut Criterion) {
     let request = [DumpRequest { file, user: None, last: COUNT }];
     let dump = || {
         let dumps = dumplog::write(folder.path(), out.path(), "daytrade", &[], &request);
-        dumps.expect("written")[0].bytes
+        dumps.expect("written").dumps[0].bytes
     };
     let mut group = criterion.benchmark_group("xml_of_a_million");
     group.sample_size(10).throughput(Throughput::Bytes(dump()));

@@ -34,6 +34,15 @@ pub struct Dump {
     pub elements: u64,
 }
 
+/// What became of the dumps that were asked for.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Those that are there.
+    pub dumps: Vec<Dump>,
+    /// Those that could not be written: the file and why. What is left of one is not whole.
+    pub failed: Vec<LogError>,
+}
+
 /// Files that are written in one pass over the log; more requests take more passes.
 const FILES_A_PASS: usize = 64;
 
@@ -47,62 +56,78 @@ struct Output<'a> {
     renderer: Renderer,
     buffer: Vec<u8>,
     bytes: u64,
+    /// Why it takes no more.
+    failed: Option<LogError>,
 }
 
 impl Output<'_> {
-    fn offer(&mut self, number: u64, entry: &Entry) -> Result<(), LogError> {
+    fn offer(&mut self, number: u64, entry: &Entry) {
         let wanted = match &self.request.user {
             None => true,
             Some(user) => entry.user() == Some(user.as_str()),
         };
-        if wanted && number <= self.request.last {
+        if wanted && number <= self.request.last && self.failed.is_none() {
             self.renderer.render(entry, &mut self.buffer);
             if self.buffer.len() >= WRITE_BUFFER {
-                self.flush()?;
+                self.flush();
             }
         }
-        Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), LogError> {
-        self.file.write_all(&self.buffer).map_err(LogError::io(&self.path, "write"))?;
+    fn flush(&mut self) {
         self.bytes += self.buffer.len() as u64;
+        let done = self.file.write_all(&self.buffer).map_err(LogError::io(&self.path, "write"));
+        self.failed = done.err();
         self.buffer.clear();
-        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Dump, LogError> {
+        if self.failed.is_none() {
+            self.buffer.extend_from_slice(FOOT.as_bytes());
+            self.flush();
+        }
+        match self.failed {
+            None => {
+                Ok(Dump { path: self.path, bytes: self.bytes, elements: self.renderer.elements() })
+            }
+            Some(failed) => Err(failed),
+        }
     }
 }
 
-/// Writes `requests` into `folder` from the entry log in `log`, naming `server` in the elements.
-/// Of requests for the same file the last is written, as if each had replaced the one before. A
-/// file whose name is one of `reserved` gets `.xml` behind it.
+/// Writes `requests` into `folder` from the entry log in `log`, naming `server` in the elements, to
+/// where [`path_in`] says. Of requests for the same file the last is written, as if each had
+/// replaced the one before. A file that cannot be written takes nothing from the others.
 ///
 /// # Errors
-/// The log cannot be read, or a file cannot be written.
+/// The log cannot be read.
 pub fn write(
     log: &Path,
     folder: &Path,
     server: &str,
     reserved: &[&str],
     requests: &[DumpRequest],
-) -> Result<Vec<Dump>, LogError> {
+) -> Result<Written, LogError> {
     let mut taken = FxHashSet::default();
     let mut newest: Vec<(PathBuf, &DumpRequest)> = Vec::new();
     for request in requests.iter().rev() {
-        // Two names can come to one file, where one of them is reserved.
-        let path = folder.join(name_in(reserved, &request.file));
+        let path = path_in(folder, reserved, &request.file);
         if taken.insert(path.clone()) {
             newest.push((path, request));
         }
     }
     newest.reverse();
-    let mut dumps = Vec::new();
+    let mut written = Written::default();
     for group in newest.chunks(FILES_A_PASS) {
-        dumps.extend(write_pass(log, server, group)?);
+        write_pass(log, server, group, &mut written)?;
     }
-    Ok(dumps)
+    Ok(written)
 }
 
-/// Dumps of single users read what the index points to, not the whole log.
+/// Dumps of single users read what the index points to, not the whole log. Each batch is checked by
+/// its checksum, which finds what went wrong by accident. The chain is not looked at: it takes every
+/// batch before, and whoever changes a batch on purpose can make the chain anew, too. Only a
+/// [checkpoint](crate::proof) shows that, and it is for [`check`](crate::proof::check()) to compare.
 fn of_users(log: &Path, last: u64, outputs: &mut [Output<'_>]) -> Result<(), LogError> {
     let users = outputs.iter().filter_map(|output| output.request.user.clone()).collect();
     let filter = Filter { users, entries: 0..=last, ..Filter::default() };
@@ -119,49 +144,66 @@ fn of_users(log: &Path, last: u64, outputs: &mut [Output<'_>]) -> Result<(), Log
         |found: &mut Vec<(u64, Entry)>, number, entry| found.push((number, entry)),
         |found| {
             for (number, entry) in &found {
-                outputs.iter_mut().try_for_each(|output| output.offer(*number, entry))?;
+                outputs.iter_mut().for_each(|output| output.offer(*number, entry));
             }
-            Ok(ControlFlow::Continue(()))
+            Ok::<_, LogError>(ControlFlow::Continue(()))
         },
     )
 }
 
-fn name_in(reserved: &[&str], file: &DumpFile) -> String {
-    let mut name = file.name().to_string();
-    while reserved.contains(&name.as_str()) {
-        name.push_str(".xml");
-    }
-    name
+/// What is put behind a name that is reserved.
+const MORE: &str = ".xml";
+
+/// Where the dump of `file` goes in `folder`: under its name, or, if that is one of `reserved` with
+/// any number of `.xml` behind it, under that name with `.xml` behind it. So two names never come to
+/// one file, nor to a reserved one.
+pub fn path_in(folder: &Path, reserved: &[&str], file: &DumpFile) -> PathBuf {
+    let name = file.name();
+    let stem = |name: &str| name.trim_end_matches(MORE).len();
+    let alike = reserved.iter().filter(|other| other[..stem(other)] == name[..stem(name)]);
+    // Behind a reserved name that ends so itself it takes one more.
+    let more = alike.map(|other| (other.len() - stem(other)) / MORE.len() + 1).max();
+    folder.join(format!("{name}{}", MORE.repeat(more.unwrap_or(0))))
 }
 
 fn write_pass(
     log: &Path,
     server: &str,
     requests: &[(PathBuf, &DumpRequest)],
-) -> Result<Vec<Dump>, LogError> {
+    written: &mut Written,
+) -> Result<(), LogError> {
     let mut outputs = Vec::new();
     for (path, request) in requests {
         let path = path.clone();
-        let file = File::create(&path).map_err(LogError::io(&path, "create"))?;
+        let file = match File::create(&path).map_err(LogError::io(&path, "create")) {
+            Ok(file) => file,
+            Err(error) => {
+                written.failed.push(error);
+                continue;
+            }
+        };
         let mut buffer = Vec::with_capacity(WRITE_BUFFER + 4096);
         buffer.extend_from_slice(HEAD.as_bytes());
         let renderer = Renderer::new(server);
-        outputs.push(Output { request, path, file, renderer, buffer, bytes: 0 });
+        outputs.push(Output { request, path, file, renderer, buffer, bytes: 0, failed: None });
     }
-    let last = requests.iter().map(|(_, request)| request.last).max().unwrap_or(0);
-    if requests.iter().all(|(_, request)| request.user.is_some()) {
+    if outputs.is_empty() {
+        return Ok(());
+    }
+    let last = outputs.iter().map(|output| output.request.last).max().unwrap_or(0);
+    if outputs.iter().all(|output| output.request.user.is_some()) {
         of_users(log, last, &mut outputs)?;
     } else {
         LogReader::open(log)?.for_each(last, |number, entry| {
-            outputs.iter_mut().try_for_each(|output| output.offer(number, &entry))
+            outputs.iter_mut().for_each(|output| output.offer(number, &entry));
+            Ok::<_, LogError>(())
         })?;
     }
-    let mut dumps = Vec::new();
-    for mut output in outputs {
-        output.buffer.extend_from_slice(FOOT.as_bytes());
-        output.flush()?;
-        let elements = output.renderer.elements();
-        dumps.push(Dump { path: output.path, bytes: output.bytes, elements });
+    for output in outputs {
+        match output.finish() {
+            Ok(dump) => written.dumps.push(dump),
+            Err(error) => written.failed.push(error),
+        }
     }
-    Ok(dumps)
+    Ok(())
 }

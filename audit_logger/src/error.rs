@@ -59,6 +59,18 @@ pub enum LogError {
         /// The first entry that is left.
         first: u64,
     },
+    /// The log is not what somebody vouched for, or his word was changed.
+    #[error(
+        "{checkpoint}: the log is not what was signed: {reason}\nnothing was changed or signed; \
+         `daytrade audit check` names what is wrong. Put a good copy of the log back, or, to go on \
+         with what is here, move this checkpoint elsewhere"
+    )]
+    Contradicted {
+        /// The checkpoint that says something else.
+        checkpoint: PathBuf,
+        /// What, in which respect.
+        reason: String,
+    },
     /// Another process has the log open.
     #[error("{path}: another process is writing this log")]
     Locked {

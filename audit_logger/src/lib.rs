@@ -9,6 +9,7 @@ pub mod dumplog;
 pub mod elasticsearch;
 pub mod error;
 pub mod follow;
+mod hex;
 pub mod log;
 pub mod parity;
 pub mod postgres;

@@ -87,7 +87,7 @@ pub struct ReplayOptions {
     #[arg(long, value_name = "URL")]
     pub audit: Option<PostgresUrl>,
 
-    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    /// An Elasticsearch that follows the log in the same way: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     pub search: Option<SearchUrl>,
 

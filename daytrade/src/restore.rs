@@ -7,6 +7,7 @@ use audit_logger::log::format::ChainHash;
 use audit_logger::log::recovery::{LogEnd, TornTail, find_end};
 use audit_logger::log::snapshot::{self, Snapshot};
 use audit_logger::log::{LogReader, segments};
+use audit_logger::proof::vouched;
 use domain::trading::codec::{Reader, decode_account, encode_account, put_text, put_u64};
 use domain::trading::command::{Action, Verb};
 use domain::trading::{Account, Entry, Outcome, UserName};
@@ -32,9 +33,11 @@ pub struct Restored {
 }
 
 /// Reads the log in `folder` from its newest snapshot on, to be gone on with: what is torn at its
-/// end is cut off.
+/// end is cut off. A log that is not what somebody vouched for is left alone: what builds on it
+/// would be signed with it.
 pub fn restore(folder: &Path) -> Result<(Restored, LogEnd), LogError> {
     let (restored, reader, stopped) = read(folder)?;
+    vouched::compare(folder)?;
     let end = find_end(&reader, stopped, folder)?;
     if restored.replayed >= SNAPSHOT_EVERY {
         restored.save(folder, &end)?;

@@ -3,8 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../../fuzz/targets/checkpoint.rs"]
+mod checkpoint;
+#[path = "../../fuzz/targets/frame_table.rs"]
+mod frame_table;
 #[path = "../../fuzz/targets/log_segment.rs"]
 mod log_segment;
+#[path = "../../fuzz/targets/proof.rs"]
+mod proof;
 #[path = "../../fuzz/targets/quote_reply.rs"]
 mod quote_reply;
 #[path = "../../fuzz/targets/workload_line.rs"]
@@ -15,19 +21,54 @@ mod xml_log;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn replay(name: &str, target: fn(&[u8])) {
+/// How often each input is changed.
+const CHANGED: usize = 60;
+
+fn inputs(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
     let mut inputs: Vec<PathBuf> =
         fs::read_dir(&folder).unwrap().map(|item| item.unwrap().path()).collect();
     inputs.sort();
     assert!(inputs.len() >= 10, "{}: the corpus is gone", folder.display());
-    for input in inputs {
+    inputs
+}
+
+fn replay(name: &str, target: fn(&[u8])) {
+    for input in inputs(name) {
         // Shown where the target fails.
         println!("{}", input.display());
         let bytes = fs::read(&input).unwrap();
         target(&bytes);
         // A cut input is one more, and cuts are what files and connections suffer.
         target(&bytes[..bytes.len() / 2]);
+    }
+}
+
+/// As [`replay`], and each input with bytes changed, put in and left out, the same each time.
+fn replay_and_change(name: &str, target: fn(&[u8])) {
+    replay(name, target);
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % bound.max(1)
+    };
+    for input in inputs(name) {
+        let good = fs::read(&input).unwrap();
+        for _ in 0..CHANGED {
+            let mut bytes = good.clone();
+            for _ in 0..=below(3) {
+                let at = below(bytes.len());
+                match below(4) {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at, below(256) as u8),
+                    _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << below(8)),
+                }
+            }
+            println!("{} as {bytes:x?}", input.display());
+            target(&bytes);
+        }
     }
 }
 
@@ -49,4 +90,19 @@ fn no_segment_of_a_log_does_harm() {
 #[test]
 fn no_audit_log_does_harm() {
     replay("xml_log", xml_log::target);
+}
+
+#[test]
+fn no_checkpoint_does_harm() {
+    replay_and_change("checkpoint", checkpoint::target);
+}
+
+#[test]
+fn no_proof_of_an_export_does_harm() {
+    replay_and_change("proof", proof::target);
+}
+
+#[test]
+fn no_table_of_frames_does_harm() {
+    replay_and_change("frame_table", frame_table::target);
 }

@@ -187,7 +187,7 @@ pub(super) fn write(record: &Record<'_>, to: &mut Vec<u8>) {
         file: row.filename.map(|name| Name { name }),
         message: row.message.as_deref(),
         transaction: Id { id: row.transaction },
-        user: row.user.map(|name| Name { name }),
+        user: record.entry.user().map(|name| Name { name }),
     };
     // Texts and whole numbers are always JSON, and memory takes whatever is written to it.
     let _ = serde_json::to_writer(to, &document);

@@ -131,9 +131,7 @@ impl Sink for ElasticsearchSink {
     }
 
     async fn write(&mut self, log: &LogId, batch: &Batch, rate: f64) -> Result<(), SinkError> {
-        let Some(session) = self.session.as_mut() else {
-            return Err(SinkError::Unavailable("not connected".to_string()));
-        };
+        let session = self.session.as_mut().ok_or_else(SinkError::not_connected)?;
         session.write(log, batch, rate, &mut self.dead).await
     }
 

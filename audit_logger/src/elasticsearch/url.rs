@@ -8,9 +8,11 @@ use std::str::FromStr;
 const PORT: u16 = 9200;
 
 /// What a URL must look like.
-const FORM: &str = "`http://[USER[:PASSWORD]@]HOST[:PORT]` is expected";
+const FORM: &str = "`http[s]://[USER[:PASSWORD]@]HOST[:PORT]` is expected";
 
-/// Where an Elasticsearch is: `http://[USER[:PASSWORD]@]HOST[:PORT]`.
+/// Where an Elasticsearch is: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`. With `https` the server's
+/// certificate must be signed by one that the system trusts, or by one in the file that the
+/// environment names as `SSL_CERT_FILE`.
 #[derive(Clone)]
 pub struct SearchUrl {
     base: Url,
@@ -22,12 +24,12 @@ impl FromStr for SearchUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<SearchUrl, String> {
-        if text.starts_with("https://") {
-            return Err(format!(
-                "https is not spoken: the server belongs on this machine or a private network; {FORM}"
-            ));
-        }
-        let Some(rest) = text.strip_prefix("http://") else { return Err(FORM.to_string()) };
+        let (scheme, rest) = text.split_once("://").ok_or(FORM)?;
+        let usual_port = match scheme {
+            "http" => ":80",
+            "https" => ":443",
+            _ => return Err(FORM.to_string()),
+        };
         // What the library says of a URL can quote it, the password with it.
         let mut base = Url::parse(text).map_err(|error| match error.to_string() {
             reason if reason.contains("host") => format!("a host is missing; {FORM}"),
@@ -40,14 +42,15 @@ impl FromStr for SearchUrl {
         let credentials = (!base.username().is_empty())
             .then(|| (decoded(base.username()), decoded(base.password().unwrap_or_default())));
         let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place).trim_end_matches('/');
-        if base.port().is_none() && !place.ends_with(":80") {
+        // A port that is usual for the scheme is not kept.
+        if base.port().is_none() && !place.ends_with(usual_port) {
             base.set_port(Some(PORT)).map_err(|()| FORM.to_string())?;
         }
         let host = base.host_str().unwrap_or_default();
         let port = base.port_or_known_default().unwrap_or(PORT);
         let shown = match &credentials {
-            Some((user, _)) => format!("http://{user}@{host}:{port}"),
-            None => format!("http://{host}:{port}"),
+            Some((user, _)) => format!("{scheme}://{user}@{host}:{port}"),
+            None => format!("{scheme}://{host}:{port}"),
         };
         let gone = base.set_username("").and_then(|()| base.set_password(None));
         gone.map_err(|()| FORM.to_string())?;
@@ -111,6 +114,10 @@ mod tests {
             ("http://localhost:80", "http://localhost:80"),
             ("http://[::1]:9201/", "http://[::1]:9201"),
             ("http://ann:s3cret@db", "http://ann@db:9200"),
+            ("https://ann:s3cret@db", "https://ann@db:9200"),
+            ("https://db:443", "https://db:443"),
+            ("https://db:80/", "https://db:80"),
+            ("http://db:443", "http://db:443"),
             ("http://ann:s3%40cret@db:1", "http://ann@db:1"),
         ] {
             let url: SearchUrl = text.parse().unwrap();
@@ -127,7 +134,9 @@ mod tests {
             ("", "is expected"),
             ("localhost:9200", "is expected"),
             ("postgres://db/audit", "is expected"),
-            ("https://ann:s3cret@db:9200", "https is not spoken"),
+            ("ftp://ann:s3cret@db:9200", "is expected"),
+            ("HTTP://ann:s3cret@db:9200", "is expected"),
+            ("https://ann:s3cret@", "host is missing"),
             ("http://", "host is missing"),
             ("http://ann:s3cret@", "host is missing"),
             ("http://ann:s3cret@db:port", "port is no number"),

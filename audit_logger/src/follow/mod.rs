@@ -150,3 +150,10 @@ pub enum SinkError {
     #[error("{0}")]
     Refused(String),
 }
+
+impl SinkError {
+    /// A batch came before the store was asked where it stands.
+    pub(crate) fn not_connected() -> SinkError {
+        SinkError::Unavailable("not connected".to_string())
+    }
+}

@@ -2,7 +2,7 @@
 //! that is full or fails.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Where segments are written.
@@ -13,11 +13,11 @@ pub trait Disk: Send {
     /// As the operating system says.
     fn create(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>>;
 
-    /// Opens a file to write behind its end.
+    /// Opens a file to write from byte `at` on, over what is there.
     ///
     /// # Errors
     /// As the operating system says.
-    fn append(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>>;
+    fn open(&mut self, path: &Path, at: u64) -> io::Result<Box<dyn LogFile>>;
 
     /// Makes the names in a folder durable.
     ///
@@ -28,7 +28,7 @@ pub trait Disk: Send {
 
 /// A segment that is being written.
 pub trait LogFile: Send {
-    /// Writes all of `bytes` at the end.
+    /// Writes all of `bytes` behind what was written last.
     ///
     /// # Errors
     /// As the operating system says; part of the bytes may have been written.
@@ -50,8 +50,10 @@ impl Disk for FileSystem {
         Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(path)?))
     }
 
-    fn append(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+    fn open(&mut self, path: &Path, at: u64) -> io::Result<Box<dyn LogFile>> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.seek(SeekFrom::Start(at))?;
+        Ok(Box::new(file))
     }
 
     fn sync_folder(&mut self, path: &Path) -> io::Result<()> {

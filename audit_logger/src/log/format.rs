@@ -1,5 +1,6 @@
 //! The bytes of a segment: a header, then batches. All numbers are little-endian.
 
+use crate::hex;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -49,16 +50,8 @@ impl FromStr for ChainHash {
 
     /// Reads 64 hexadecimal digits, small ones only: a hash has one spelling.
     fn from_str(text: &str) -> Result<ChainHash, String> {
-        let expected = || "64 hexadecimal digits are expected".to_string();
-        let mut hash = ChainHash::START;
-        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() != 2 * CHAIN_LEN || !text.bytes().all(digit) {
-            return Err(expected());
-        }
-        for (at, byte) in hash.0.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| expected())?;
-        }
-        Ok(hash)
+        let hash = hex::bytes(text).map(ChainHash);
+        hash.ok_or_else(|| "64 hexadecimal digits are expected".to_string())
     }
 }
 
@@ -78,7 +71,7 @@ impl From<ChainHash> for String {
 
 impl fmt::Display for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
     }
 }
 

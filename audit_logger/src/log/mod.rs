@@ -7,6 +7,7 @@
 //! * [`compress`]: compresses segments that are complete.
 //! * [`reader`]: reads batches and checks them.
 //! * [`recovery`]: reads a log back after a stop of any kind, cutting a torn tail.
+//! * `settle`: makes sure that what was read back is on the disk.
 //! * [`writer`]: appends batches and makes them durable.
 //! * [`snapshot`]: what a log comes to, kept beside it.
 //! * [`index`]: where in a segment a user's entries stand, for searches.
@@ -22,6 +23,7 @@ pub mod reader;
 pub mod recovery;
 pub mod segment_file;
 pub mod segments;
+mod settle;
 pub mod snapshot;
 pub mod writer;
 

@@ -29,6 +29,8 @@ struct Segment {
     path: PathBuf,
     file: BufReader<SegmentFile>,
     offset: u64,
+    /// Where the last batch that was read begins; the segment itself, if there is none before it.
+    last_begins: u64,
 }
 
 /// Where a reader stands: behind the last whole batch it read.
@@ -90,6 +92,12 @@ impl LogReader {
             chain: self.chain,
             segment: self.segment.as_ref().map(|segment| (segment.path.clone(), segment.offset)),
         }
+    }
+
+    /// Where in its segment the last batch begins that was read; 0, where the segment does, if there
+    /// is none before it.
+    pub(super) fn last_begins(&self) -> u64 {
+        self.segment.as_ref().map_or(0, |segment| segment.last_begins)
     }
 
     /// Reads the next batch: the number of its first entry and its entries' bytes. `None` at the
@@ -160,7 +168,8 @@ impl LogReader {
         } else if header.chain != self.chain {
             return Err(fault("the segment does not continue the one before it"));
         }
-        self.segment = Some(Segment { path, file, offset: SEGMENT_HEADER_LEN as u64 });
+        self.segment =
+            Some(Segment { path, file, offset: SEGMENT_HEADER_LEN as u64, last_begins: 0 });
         Ok(true)
     }
 
@@ -207,6 +216,9 @@ impl LogReader {
             return Err(self.damaged(self.next, "the chain of hashes is broken".to_string()));
         }
         if let Some(segment) = self.segment.as_mut() {
+            if segment.offset > SEGMENT_HEADER_LEN as u64 {
+                segment.last_begins = segment.offset;
+            }
             segment.offset += header.batch_len();
         }
         self.chain = expected;

@@ -5,15 +5,17 @@
 //! cut off. Anything else that is not as written is *damage*: it is reported, and nothing is cut,
 //! because entries behind it may have been acknowledged.
 
+use super::disk::{Disk, FileSystem};
 use super::format::{BadHeader, BatchHeader, SegmentHeader, find_batch_header};
 use super::reader::{LogReader, ReaderPosition};
 use super::segment_file;
+use super::settle::settle;
 use crate::error::LogError;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// The end of a log: where a writer goes on.
+/// The end of a log, where a writer goes on. What stands before it is on the disk.
 #[derive(Clone, Debug)]
 pub struct LogEnd {
     /// Behind the last whole batch.
@@ -37,11 +39,36 @@ pub struct TornTail {
     pub reason: String,
 }
 
-/// Deals with the end of a log that `reader` has stopped at with `stopped`.
+/// Deals with the end of a log that `reader` has stopped at with `stopped`: what is torn is cut off,
+/// and the last batch is written again where it stands, since it may never have reached the disk.
+/// Whoever calls this holds the [lock](super::segments::lock).
 ///
 /// # Errors
-/// The log is damaged before its end, or cannot be repaired for another reason.
+/// The log is damaged before its end, or cannot be repaired or flushed for another reason.
 pub fn find_end(
+    reader: &LogReader,
+    stopped: Result<(), LogError>,
+    folder: &Path,
+) -> Result<LogEnd, LogError> {
+    find_end_on(&mut FileSystem, reader, stopped, folder)
+}
+
+/// As [`find_end`], on a disk of the caller's.
+///
+/// # Errors
+/// As [`find_end`].
+pub fn find_end_on(
+    disk: &mut dyn Disk,
+    reader: &LogReader,
+    stopped: Result<(), LogError>,
+    folder: &Path,
+) -> Result<LogEnd, LogError> {
+    let end = without_tail(reader, stopped, folder)?;
+    settle(disk, folder, &end.position, reader.last_begins())?;
+    Ok(end)
+}
+
+fn without_tail(
     reader: &LogReader,
     stopped: Result<(), LogError>,
     folder: &Path,

@@ -8,6 +8,7 @@ use super::segments::{self, FolderLock};
 use super::{ChainHash, LogEnd};
 use crate::error::LogError;
 use bus::{Entries, LogHalted};
+use domain::trading::codec;
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
@@ -65,7 +66,7 @@ impl LogWriter {
     /// A writer that goes on at `end`, in `folder` on the file system.
     ///
     /// # Errors
-    /// The segment at the end cannot be opened or flushed.
+    /// The segment at the end cannot be opened.
     pub fn open(
         folder: &Path,
         lock: FolderLock,
@@ -78,7 +79,7 @@ impl LogWriter {
     /// As [`open`](Self::open), on a disk of the caller's.
     ///
     /// # Errors
-    /// The segment at the end cannot be opened or flushed.
+    /// The segment at the end cannot be opened.
     pub fn open_on(
         mut disk: Box<dyn Disk>,
         folder: &Path,
@@ -90,10 +91,7 @@ impl LogWriter {
         let segment = match segment {
             // A compressed segment takes no more: the next batch begins a new one.
             Some((path, offset)) if segment_file::is_plain(path) => {
-                let mut file = disk.append(path).map_err(LogError::io(path, "open"))?;
-                // A batch that was read back may have been written by a process that died before
-                // its flush. What builds on it must not be safer than it is itself.
-                file.sync().map_err(LogError::io(path, "flush"))?;
+                let file = disk.open(path, *offset).map_err(LogError::io(path, "open"))?;
                 let first = segments::first_of(path).unwrap_or(*next);
                 Some(Segment { file, len: *offset, first })
             }
@@ -121,8 +119,10 @@ impl LogWriter {
         self.closed = Some(Box::new(listener));
     }
 
-    /// Appends groups of entries as one batch and makes them durable; returns the number of the
-    /// first. `now_ms` is the Unix time in milliseconds.
+    /// Appends groups of entries and makes them durable; returns the number of the first. They are
+    /// one batch, or several where they are longer than one may be: what is cut in two can be torn
+    /// between two entries, but nothing is acknowledged before all of it is durable. `now_ms` is the
+    /// Unix time in milliseconds.
     ///
     /// # Errors
     /// The log has halted, now or before.
@@ -134,16 +134,40 @@ impl LogWriter {
         if let Some(halted) = &self.halted {
             return Err(halted.clone());
         }
+        let first = self.next;
+        self.write(groups, now_ms).map_err(|error| self.halt(&error))?;
+        Ok(first)
+    }
+
+    fn write<'a>(
+        &mut self,
+        groups: impl Iterator<Item = &'a Entries>,
+        now_ms: u64,
+    ) -> io::Result<()> {
+        let mut count = 0;
+        self.begin_batch();
+        for group in groups {
+            let mut bytes = group.bytes();
+            let mut left = group.count();
+            while self.buffer.len() - BATCH_HEADER_LEN + bytes.len() > MAX_PAYLOAD {
+                if count == 0 {
+                    let (part, entries) = as_many_as_fit(bytes)?;
+                    self.buffer.extend_from_slice(&bytes[..part]);
+                    (bytes, left, count) = (&bytes[part..], left - entries, entries);
+                }
+                self.write_batch(count, now_ms)?;
+                self.begin_batch();
+                count = 0;
+            }
+            self.buffer.extend_from_slice(bytes);
+            count += left;
+        }
+        self.write_batch(count, now_ms)
+    }
+
+    fn begin_batch(&mut self) {
         self.buffer.clear();
         self.buffer.resize(BATCH_HEADER_LEN, 0);
-        let mut count = 0;
-        for group in groups {
-            self.buffer.extend_from_slice(group.bytes());
-            count += group.count();
-        }
-        let first = self.next;
-        self.write_batch(count, now_ms).map_err(|error| self.halt(&error))?;
-        Ok(first)
     }
 
     /// Ends the log in order with an empty batch, so that damage to what stands before it is
@@ -188,9 +212,7 @@ impl LogWriter {
 
     fn write_batch(&mut self, count: u32, now_ms: u64) -> io::Result<()> {
         let payload = &self.buffer[BATCH_HEADER_LEN..];
-        if payload.len() > MAX_PAYLOAD {
-            return Err(io::Error::other("a batch is longer than a batch may be"));
-        }
+        debug_assert!(payload.len() <= MAX_PAYLOAD);
         let header = BatchHeader {
             payload_len: payload.len() as u32,
             count,
@@ -241,4 +263,20 @@ impl LogWriter {
         debug_assert!(header.len() + BATCH_HEADER_LEN + CHAIN_LEN < MAX_PAYLOAD);
         Ok(())
     }
+}
+
+/// How many bytes of the entries at the front of `bytes` fit into a batch, and how many entries
+/// they are.
+fn as_many_as_fit(bytes: &[u8]) -> io::Result<(usize, u32)> {
+    let (mut fit, mut entries) = (0, 0);
+    while let Ok((_, rest)) = codec::peek(&bytes[fit..])
+        && bytes.len() - rest.len() <= MAX_PAYLOAD
+    {
+        (fit, entries) = (bytes.len() - rest.len(), entries + 1);
+    }
+    if entries == 0 {
+        let limit = format!("an entry is longer than a batch may be, {MAX_PAYLOAD} bytes");
+        return Err(io::Error::other(limit));
+    }
+    Ok((fit, entries))
 }

@@ -245,9 +245,7 @@ impl Sink for PostgresSink {
     }
 
     async fn write(&mut self, log: &LogId, batch: &Batch, rate: f64) -> Result<(), SinkError> {
-        let Some(session) = self.session.as_mut() else {
-            return Err(SinkError::Unavailable("not connected".to_string()));
-        };
+        let session = self.session.as_mut().ok_or_else(SinkError::not_connected)?;
         session.write(log, batch, rate).await
     }
 

@@ -35,6 +35,20 @@ pub const COLUMNS: [&str; 24] = [
     "body",
 ];
 
+/// Bytes of a user's name in its column. Names that are good have 64 at most; what somebody else gave
+/// for one can have thousands, and a key of the index takes 2704 bytes at most, of which the stand-in
+/// for a NUL takes three.
+const NAME_BYTES: usize = 512;
+
+/// A user's name as its column has it: all of it, or as much as the index takes. `body` has it all.
+pub(super) fn indexable(name: &str) -> &str {
+    let mut end = name.len().min(NAME_BYTES);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
+}
+
 /// A row. Money is in cents, times in Unix milliseconds. Numbers are as the log has them: what 64
 /// bits with a sign do not hold is written as the most that they do, and `body` has it exactly.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +93,7 @@ impl<'a> Row<'a> {
             entry: record.number,
             transaction: record.entry.transaction().0,
             at_ms: time_of(record.entry),
-            user: record.entry.user(),
+            user: record.entry.user().map(indexable),
             body: record.bytes,
             ..Row::default()
         };

@@ -6,6 +6,7 @@
 //! of numbers only.
 
 use super::copy::sane_ms;
+use super::row::indexable;
 use crate::query::{Filter, OutcomeIs};
 use domain::trading::CommandName;
 use domain::trading::command::MalformedCode;
@@ -31,7 +32,11 @@ impl Condition {
     pub(crate) fn of(filter: &Filter, before: usize) -> Condition {
         let mut condition = Condition { before, ..Condition::default() };
         if !filter.users.is_empty() {
-            let users: Vec<String> = filter.users.iter().map(|user| storable(user)).collect();
+            let short = filter.users.iter().map(|user| indexable(user));
+            let mut users: Vec<String> = short.map(storable).collect();
+            // What an earlier version stored has names as long as they were given.
+            let long = filter.users.iter().filter(|user| indexable(user) != user.as_str());
+            users.extend(long.map(|user| storable(user)));
             condition.all("username = ANY(?)", [Box::new(users) as Parameter]);
         }
         if let Some(stock) = &filter.stock {

@@ -8,12 +8,14 @@
 use super::check::{Finding, Kind};
 use super::key::{InstallationKey, PublicKey};
 use crate::follow::LogId;
+use crate::hex;
 use crate::log::ChainHash;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 const FORMAT: &str = "daytrade export 1";
 
@@ -92,6 +94,30 @@ impl Part {
     }
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.entry, self.len)?;
+        hex::write(&self.hash, f)
+    }
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    /// Reads a line of a proof as [`Display`](fmt::Display) writes it, and no other way of writing
+    /// the same.
+    fn from_str(line: &str) -> Result<Part, String> {
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap_or_default();
+        let part = match (word().parse(), word().parse(), hex::bytes(word())) {
+            (Ok(entry), Ok(len), Some(hash)) => Some(Part { entry, len, hash }),
+            _ => None,
+        };
+        part.filter(|part| part.to_string() == line)
+            .ok_or_else(|| "an entry, a length and 32 hexadecimal digits are expected".to_string())
+    }
+}
+
 fn part_hash(bytes: &[u8]) -> PartHash {
     let mut hash = [0; HASH_LEN];
     hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..HASH_LEN]);
@@ -131,11 +157,7 @@ impl Prover {
         self.bytes += bytes.len() as u64;
         for part in parts {
             self.entries += u64::from(part.entry > 0);
-            let _ = write!(self.lines, "{} {} ", part.entry, part.len);
-            for byte in part.hash {
-                let _ = write!(self.lines, "{byte:02x}");
-            }
-            self.lines.push('\n');
+            let _ = writeln!(self.lines, "{part}");
         }
     }
 
@@ -223,8 +245,9 @@ pub fn check_export(path: &Path, proof: &Path, key: &PublicKey) -> io::Result<Ex
     if length == statement.bytes && *hasher.finalize().as_bytes() == statement.blake3.0 {
         return Ok(good);
     }
-    let Some(parts) = parse_parts(&lines) else {
-        return Ok(wrong("its parts cannot be read".to_string()));
+    let parts: Vec<Part> = match lines.lines().map(str::parse).collect() {
+        Ok(parts) => parts,
+        Err(reason) => return Ok(wrong(format!("a line of it cannot be read: {reason}"))),
     };
     let mut difference = Difference::new(path, &parts);
     difference.find(&std::fs::read(path)?);
@@ -260,20 +283,6 @@ fn read_proof(path: &Path, key: &PublicKey) -> io::Result<Proof> {
     Ok(String::from_utf8(lines)
         .map(|lines| (statement, lines))
         .map_err(|_| "its parts are no text".to_string()))
-}
-
-fn parse_parts(lines: &str) -> Option<Vec<Part>> {
-    let part = |line: &str| {
-        let mut words = line.split(' ');
-        let (entry, len) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let digits = words.next()?;
-        let mut hash = [0; HASH_LEN];
-        for (at, byte) in hash.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok()?;
-        }
-        Some(Part { entry, len, hash })
-    };
-    lines.lines().map(part).collect()
 }
 
 /// Lays a file beside what it should be.

@@ -3,7 +3,9 @@
 //! * [`key`]: the key of an installation.
 //! * [`checkpoint`]: its word for a log up to an entry.
 //! * [`keeper`]: signs and compresses segments while a log is written.
+//! * [`locate`]: where a batch was changed, if that is one byte.
 //! * [`walk`]: reads a log to its end whatever is wrong with it.
+//! * [`vouched`]: whether it is what was signed, where that is cheap to see.
 //! * [`mod@check`]: what is wrong with a log, entry by entry.
 //! * [`export`]: what proves an exported file.
 //! * [`mod@retain`]: removes what is proved, followed and no longer wanted.
@@ -13,7 +15,9 @@ pub mod checkpoint;
 pub mod export;
 pub mod keeper;
 pub mod key;
+pub mod locate;
 pub mod retain;
+pub mod vouched;
 pub mod walk;
 
 pub use check::{Check, Finding, check};

@@ -2,6 +2,7 @@
 //! with the next whole batch. What it says of each batch depends on the hash that stands before it
 //! in the log, so that one changed batch is one fault and not a fault of all that follow.
 
+use super::locate::{ChangedByte, put_right};
 use crate::error::LogError;
 use crate::log::format::{
     BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, ChainHash, SEGMENT_HEADER_LEN,
@@ -59,8 +60,11 @@ pub struct Batch {
     pub chain: ChainHash,
     /// The lowest and the highest transaction in it, as far as it can be read.
     pub transactions: Option<(u64, u64)>,
-    /// Where entries do not decode, the first that does not.
-    pub unreadable: Option<u64>,
+    /// Where entries do not decode, the first that does not, and why. Of a batch that is sound and
+    /// chained only the fronts of the entries are looked at.
+    pub unreadable: Option<Unreadable>,
+    /// The one byte that was changed, where it is one.
+    pub changed: Option<ChangedByte>,
     /// Whether its entries fit their checksum.
     pub sound: bool,
     /// Whether its chain follows from its own bytes and what stands right before it.
@@ -69,6 +73,9 @@ pub struct Batch {
     /// is what is wrong.
     pub linked: bool,
 }
+
+/// The first entry of a batch that does not decode, and why.
+pub type Unreadable = (u64, String);
 
 /// Calls `each` with every piece of the log in `folder`, in order.
 ///
@@ -243,18 +250,49 @@ impl Segment {
         self.payload = payload;
         read?;
         let sound = crc32fast::hash(&self.payload) == header.payload_crc;
-        let (transactions, unreadable) = look(&self.payload, &header);
         let (chained, linked) = recent.take(stored, |chain| chain.next(&head, &self.payload));
+        let (transactions, unreadable) = look(&self.payload, &header, !(sound && chained));
+        let changed = match sound {
+            true => None,
+            false => self.changed_byte(begins, &head, &header, stored, recent),
+        };
         Ok(Batch {
             offset,
             header,
             chain: stored,
             transactions,
             unreadable,
+            changed,
             sound,
             chained,
             linked,
         })
+    }
+
+    /// The one byte of a batch that makes it fail its checksum, if it is one. The entries `begin`
+    /// there in the segment, and are put right.
+    fn changed_byte(
+        &mut self,
+        begins: u64,
+        head: &[u8],
+        header: &BatchHeader,
+        stored: ChainHash,
+        recent: &Recent,
+    ) -> Option<ChangedByte> {
+        let follows =
+            |payload: &[u8]| recent.0.iter().any(|chain| chain.next(head, payload) == stored);
+        let (at, is) = put_right(&mut self.payload, header.payload_crc, follows)?;
+        let mut rest = self.payload.as_slice();
+        let mut entry = header.first;
+        loop {
+            let (front, behind) = codec::peek(rest).ok()?;
+            if self.payload.len() - behind.len() > at {
+                let (byte, was) = (begins + at as u64, self.payload[at]);
+                let transaction = front.transaction.0;
+                return Some(ChangedByte { byte, is, was, entry, transaction });
+            }
+            (rest, entry) = (behind, entry + 1);
+        }
     }
 
     /// Where the next header of a batch begins, from `offset` on; or the end of the segment.
@@ -278,12 +316,26 @@ impl Segment {
     }
 }
 
-/// The transactions of a batch's entries, and the first entry that cannot be read.
-fn look(payload: &[u8], header: &BatchHeader) -> (Option<(u64, u64)>, Option<u64>) {
+/// The transactions of a batch's entries, and the first entry that cannot be read: as far as its
+/// front, or `closely`, to its end.
+fn look(
+    payload: &[u8],
+    header: &BatchHeader,
+    closely: bool,
+) -> (Option<(u64, u64)>, Option<Unreadable>) {
     let mut rest = payload;
     let mut range: Option<(u64, u64)> = None;
     for number in header.first..header.first + u64::from(header.count) {
-        let Ok((front, behind)) = codec::peek(rest) else { return (range, Some(number)) };
+        let front = codec::peek(rest).and_then(|front| {
+            if closely {
+                codec::decode(rest)?;
+            }
+            Ok(front)
+        });
+        let (front, behind) = match front {
+            Ok(front) => front,
+            Err(error) => return (range, Some((number, error.to_string()))),
+        };
         let transaction = front.transaction.0;
         range = Some(match range {
             Some((low, high)) => (low.min(transaction), high.max(transaction)),
@@ -292,5 +344,6 @@ fn look(payload: &[u8], header: &BatchHeader) -> (Option<(u64, u64)>, Option<u64
         rest = behind;
     }
     let over = header.first + u64::from(header.count);
-    (range, (!rest.is_empty()).then_some(over))
+    let more = "the batch holds more than its header says".to_string();
+    (range, (!rest.is_empty()).then_some((over, more)))
 }

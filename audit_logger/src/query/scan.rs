@@ -234,31 +234,3 @@ impl<Each> Task<'_, Each> {
         Err(piece.damaged(&part.path, end, "the batch holds more than its header says"))
     }
 }
-
-/// The entries that fit `filter`, up to `most` of them, with their numbers.
-///
-/// # Errors
-/// The log cannot be read or is damaged where it is read.
-pub fn collect(
-    catalogue: &Catalogue,
-    filter: &Filter,
-    order: Order,
-    most: usize,
-) -> Result<Vec<(u64, Entry)>, LogError> {
-    let mut all: Vec<(u64, Entry)> = Vec::new();
-    scan(
-        catalogue,
-        filter,
-        order,
-        most,
-        |found: &mut Vec<(u64, Entry)>, number, entry| found.push((number, entry)),
-        |found| {
-            all.extend(found.into_iter().take(most - all.len()));
-            Ok::<_, LogError>(match all.len() < most {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            })
-        },
-    )?;
-    Ok(all)
-}

@@ -1,7 +1,7 @@
 //! A node that is killed and stopped at random under load. A start takes seconds, so `make tests`
 //! runs a few rounds; `DAYTRADE_ELASTICSEARCH_ROUNDS` asks for more (`make campaign-elasticsearch`).
 
-use crate::faults::{a_moment, more};
+use crate::follower_process::{a_moment, more};
 use crate::log::{self, Seeded};
 use crate::node::Node;
 use crate::{assert_same, follow, stream_of, until, until_complete};

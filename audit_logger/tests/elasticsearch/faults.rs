@@ -1,31 +1,15 @@
 //! Nodes, connections and followers that fail at any moment: afterwards every entry is there once.
 
+use crate::follower_process::{FollowerProcess, a_moment, more};
 use crate::log::{self, Seeded, append, grow};
-use crate::node::{Node, PATIENCE, is_opensearch};
+use crate::node::{Node, is_opensearch};
 use crate::proxy::Proxy;
 use crate::{assert_same, documents, follow, stream_of, until, until_complete};
 use audit_logger::elasticsearch::dead::DeadLetters;
 use audit_logger::elasticsearch::stored;
 use audit_logger::follow::{Follower, LogId, State};
-use audit_logger::log::LogWriter;
 use elasticsearch::http::Method;
 use serde_json::json;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
-
-pub(crate) fn a_moment(chance: &mut Seeded, at_most_ms: u64) {
-    sleep(Duration::from_micros(chance.below(at_most_ms * 1000)));
-}
-
-/// Appends some batches. (Logs of the same entries are the same log to the node: each test makes its
-/// own.)
-pub(crate) fn more(writer: &mut LogWriter, chance: &mut Seeded) {
-    for _ in 0..1 + chance.below(6) {
-        append(writer, 9, 1 + chance.below(400));
-    }
-}
 
 fn waits_for(text: &'static str) -> impl FnMut(&Follower) -> bool {
     move |follower| match follower.status().state {
@@ -146,26 +130,6 @@ fn documents_that_are_refused_for_good_are_kept_and_hold_up_nothing() {
     node.ask(Method::Delete, &named, None);
 }
 
-/// What the process of [`a_follower_that_is_killed_loses_and_doubles_nothing`] does.
-#[test]
-#[ignore = "is the process that another test kills"]
-fn follower_process() {
-    let (Ok(url), Ok(folder)) = (std::env::var("FOLLOW_URL"), std::env::var("FOLLOW_LOG")) else {
-        return;
-    };
-    let _follower = follow(url.parse().unwrap(), Path::new(&folder));
-    sleep(PATIENCE);
-}
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_follower_that_is_killed_loses_and_doubles_nothing() {
     let node = Node::shared();
@@ -176,15 +140,7 @@ fn a_follower_that_is_killed_loses_and_doubles_nothing() {
     until_complete(&follow(node.url(), folder.path()), writer.next_entry());
     let stream = stream_of(folder.path());
     for round in 0..15 {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "faults::follower_process"])
-            .env("FOLLOW_URL", node.address())
-            .env("FOLLOW_LOG", folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let child = Killed(child);
+        let child = FollowerProcess::start(&node.address(), folder.path());
         for _ in 0..4 {
             more(&mut writer, &mut chance);
         }

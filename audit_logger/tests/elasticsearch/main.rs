@@ -6,6 +6,8 @@ mod campaign;
 mod conformance;
 mod documents;
 mod faults;
+#[path = "../follower_process/mod.rs"]
+mod follower_process;
 mod following;
 mod kibana;
 #[path = "../postgres/log.rs"]

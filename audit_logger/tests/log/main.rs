@@ -14,3 +14,4 @@ mod recovery;
 mod retention;
 mod segments;
 mod support;
+mod vouched;

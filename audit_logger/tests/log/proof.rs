@@ -16,16 +16,16 @@ pub(crate) fn key(folder: &Path) -> InstallationKey {
 }
 
 /// A log in one segment, of batches with `counts` entries, closed and vouched for.
-struct Proven {
-    log: tempfile::TempDir,
-    keys: tempfile::TempDir,
-    bytes: Vec<u8>,
+pub(crate) struct Proven {
+    pub(crate) log: tempfile::TempDir,
+    pub(crate) keys: tempfile::TempDir,
+    pub(crate) bytes: Vec<u8>,
     /// Offset and first entry of every batch; the last is the end.
-    batches: Vec<(usize, u64)>,
+    pub(crate) batches: Vec<(usize, u64)>,
 }
 
 impl Proven {
-    fn of(counts: &[u64]) -> Proven {
+    pub(crate) fn of(counts: &[u64]) -> Proven {
         let one = OneSegment::of(counts, true);
         let (log, keys) = (new_folder(), new_folder());
         fs::write(segments::path_of(log.path(), 1), &one.bytes).unwrap();
@@ -41,6 +41,20 @@ impl Proven {
     fn with(&self, bytes: &[u8]) -> Check {
         fs::write(segments::path_of(self.log.path(), 1), bytes).unwrap();
         self.check()
+    }
+
+    /// The entry that holds byte `at`.
+    fn entry_at(&self, at: usize) -> u64 {
+        let batch = self.batches.iter().rfind(|(offset, _)| *offset <= at).unwrap();
+        let (mut from, mut entry) = (batch.0 + BATCH_HEADER_LEN, batch.1);
+        loop {
+            // None of these is longer than a length of one byte tells.
+            from += 1 + usize::from(self.bytes[from]);
+            if at < from {
+                return entry;
+            }
+            entry += 1;
+        }
     }
 
     fn batch(&self, at: usize) -> &[u8] {
@@ -93,11 +107,53 @@ fn every_flipped_bit_of_a_segment_is_found() {
         if let Some(batch) = batch.filter(|batch| batch + 1 < proven.batches.len()) {
             let (first, next) = (proven.batches[batch].1, proven.batches[batch + 1].1);
             let finding = &check.findings[0];
+            let begins = proven.batches[batch].0;
+            let end = proven.batches[batch + 1].0 - CHAIN_LEN;
+            if (begins + BATCH_HEADER_LEN..end).contains(&at) {
+                // One byte of the entries: where it is, whose it is, and what it was.
+                let entry = proven.entry_at(at);
+                assert_eq!(finding.entries, Some((entry, entry)), "bit {bit}: {finding}");
+                assert_eq!(finding.transactions, finding.entries, "bit {bit}: {finding}");
+                assert_eq!(finding.byte, Some(at as u64), "bit {bit}: {finding}");
+                let (was, is) = (proven.bytes[at], bytes[at]);
+                let told = format!("one byte of it was {was:02x} and is {is:02x}");
+                assert!(finding.reason.ends_with(&told), "bit {bit}: {finding}");
+                continue;
+            }
             let named = finding.entries.is_none_or(|found| found == (first, next - 1));
             assert!(named, "bit {bit}: {finding}, in entries {first} to {}", next - 1);
-            assert_eq!(finding.byte, Some(proven.batches[batch].0 as u64), "bit {bit}: {finding}");
+            assert_eq!(finding.byte, Some(begins as u64), "bit {bit}: {finding}");
             assert_eq!(finding.entries.is_some(), first < next, "bit {bit}: {finding}");
         }
+    }
+}
+
+#[test]
+fn the_entry_of_a_batch_that_cannot_be_read_is_named() {
+    let proven = Proven::of(&[3, 4]);
+    let payload = proven.batches[1].0 + BATCH_HEADER_LEN;
+    // What is changed in the second entry of the batch, 5, an ADD: a byte, and what is said of it.
+    let second = payload + 1 + usize::from(proven.bytes[payload]);
+    assert_eq!(proven.bytes[second + 1..second + 3], [1, 5], "a command, of transaction 5");
+    let length = usize::from(proven.bytes[second]);
+    for (at, byte, told) in [
+        (second, 0xff, "; entry 5 cannot be read, those before it can: byte "),
+        (second, proven.bytes[second] - 1, "; entry 5 cannot be read, those before it can: byte "),
+        (second + 1, 99, "before it can: byte 2 of the entry: the kind of the entry expected"),
+        // Behind what a search looks at: the outcome.
+        (second + length, 0x7f, "; entry 5 cannot be read, those before it can: byte "),
+        (payload + 1, 99, "the batch fails its checksum; entry 4 cannot be read: byte 2 of"),
+        // The transaction: another number is as good.
+        (second + 2, 6, "; each of its entries can be read, so it cannot be told which"),
+    ] {
+        let mut bytes = proven.bytes.clone();
+        bytes[at] = byte;
+        // A second one, in the last entry: that one byte was changed explains it no more.
+        bytes[proven.batches[2].0 - CHAIN_LEN - 4] ^= 1;
+        let check = proven.with(&bytes);
+        assert_eq!(only(&check), (Kind::Changed, Some((4, 7))));
+        let reason = &check.findings[0].reason;
+        assert!(reason.contains(told), "byte {at} as {byte}: {reason}");
     }
 }
 
@@ -131,7 +187,7 @@ fn what_was_lost_swapped_or_put_in_is_named() {
     bytes[SEGMENT_HEADER_LEN + BATCH_HEADER_LEN + 3] ^= 4;
     let check = proven.with(&bytes);
     let kinds: Vec<_> = check.findings.iter().map(|found| (found.kind, found.entries)).collect();
-    assert_eq!(kinds, [(Kind::Changed, Some((1, 3))), (Kind::Lost, Some((6, 9)))]);
+    assert_eq!(kinds, [(Kind::Changed, Some((1, 1))), (Kind::Lost, Some((6, 9)))]);
     // All batches, in every order of the first four.
     for (one, other) in [(0, 1), (0, 2), (0, 3), (1, 3), (2, 3), (0, 4)] {
         let mut order = vec![0, 1, 2, 3, 4, 5];
@@ -143,7 +199,7 @@ fn what_was_lost_swapped_or_put_in_is_named() {
 }
 
 /// Writes batches of the entries in `groups` anew, with checksums and chain as they should be.
-fn forged(proven: &Proven, change: impl Fn(usize, &mut Vec<u8>)) -> Vec<u8> {
+pub(crate) fn forged(proven: &Proven, change: impl Fn(usize, &mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = proven.bytes[..SEGMENT_HEADER_LEN].to_vec();
     let mut chain = ChainHash::START;
     for at in 0..proven.batches.len() - 1 {

@@ -12,7 +12,7 @@ use audit_logger::log::{LogOptions, LogReader, segments};
 use audit_logger::proof::check::Kind;
 use audit_logger::proof::{ProofError, Retained, check, retain};
 use audit_logger::query::history::{HistoryError, story};
-use audit_logger::query::{Catalogue, Filter, Order};
+use audit_logger::query::{Catalogue, Filter, Order, Source};
 use domain::trading::DumpFile;
 use std::fs;
 use std::path::Path;
@@ -157,14 +157,12 @@ fn who_needs_what_was_removed_says_so() {
         let dumped = dumplog::write(folder, keys, "server", &[], &[request]).unwrap_err();
         assert!(late(&dumped), "{dumped}");
     }
-    let catalogue = Catalogue::open(folder, true).unwrap();
-    let source = Catalogue::open(folder, true).unwrap().into();
+    let source = Source::from(Catalogue::open(folder, true).unwrap());
     let told = story(&source, 199).unwrap_err();
     assert!(matches!(told, HistoryError::BeginsLate(found) if found == first), "{told}");
     let tail = Tail::open(folder, Position::START).map(drop).unwrap_err();
     assert!(matches!(tail, TailError::BeginsLate { first: found, .. } if found == first), "{tail}");
     // A search has what is left.
-    let found =
-        audit_logger::query::scan::collect(&catalogue, &Filter::default(), Order::OldestFirst, 9);
+    let found = source.collect(&Filter::default(), Order::OldestFirst, 9);
     assert_eq!(found.unwrap()[0].0, first);
 }

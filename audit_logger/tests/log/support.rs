@@ -2,7 +2,7 @@
 
 use audit_logger::LogError;
 use audit_logger::log::disk::{Disk, FileSystem, LogFile};
-use audit_logger::log::recovery::find_end;
+use audit_logger::log::recovery::find_end_on;
 use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, segments};
 use bus::Entries;
 use domain::trading::command::{Action, Verb};
@@ -10,6 +10,7 @@ use domain::trading::entry::{CommandDecided, QuoteReceived};
 use domain::trading::{
     Accepted, Amount, Command, Entry, Money, Outcome, Price, Stock, TransactionNum, UserName,
 };
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,14 @@ pub(crate) fn entries(first: u64, count: u64) -> Entries {
 
 /// Reads a log back as a restart does: every entry, then its end.
 pub(crate) fn read_back(folder: &Path) -> Result<(Vec<Entry>, LogEnd), LogError> {
+    read_back_on(&mut FileSystem, folder)
+}
+
+/// As [`read_back`], on `disk`.
+pub(crate) fn read_back_on(
+    disk: &mut dyn Disk,
+    folder: &Path,
+) -> Result<(Vec<Entry>, LogEnd), LogError> {
     let mut reader = LogReader::open(folder)?;
     let mut read = Vec::new();
     let stopped = reader.for_each(u64::MAX, |number, entry| {
@@ -69,7 +78,7 @@ pub(crate) fn read_back(folder: &Path) -> Result<(Vec<Entry>, LogEnd), LogError>
         read.push(entry);
         Ok::<(), LogError>(())
     });
-    let end = find_end(&reader, stopped, folder)?;
+    let end = find_end_on(disk, &reader, stopped, folder)?;
     assert_eq!(end.position.next, read.len() as u64 + 1);
     Ok((read, end))
 }
@@ -154,6 +163,9 @@ pub(crate) struct Plan {
     pub(crate) calls_after_failure: u32,
     /// Whether a call has failed.
     pub(crate) failed: bool,
+    /// What each file would hold after the power had failed. What the files hold meanwhile is the
+    /// cache of the operating system, which takes what it could not flush for written.
+    pub(crate) platter: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 impl Plan {
@@ -165,6 +177,13 @@ impl Plan {
         self.failed = true;
         Err(kind.into())
     }
+
+    /// The power fails: of the files in the cache what is on the platter is left.
+    pub(crate) fn cut_power(&mut self) {
+        for (path, bytes) in &self.platter {
+            fs::write(path, bytes).unwrap();
+        }
+    }
 }
 
 /// The file system, with faults.
@@ -173,6 +192,11 @@ pub(crate) struct FaultyDisk(pub(crate) Arc<Mutex<Plan>>);
 
 struct FaultyFile {
     file: Box<dyn LogFile>,
+    path: PathBuf,
+    /// Where the next byte goes.
+    at: usize,
+    /// What was written since the last flush, and where it begins.
+    dirty: (usize, Vec<u8>),
     plan: Arc<Mutex<Plan>>,
 }
 
@@ -181,27 +205,35 @@ impl FaultyDisk {
         FaultyDisk(Arc::new(Mutex::new(plan)))
     }
 
-    fn file(&self, file: Box<dyn LogFile>) -> Box<dyn LogFile> {
-        Box::new(FaultyFile { file, plan: self.0.clone() })
+    fn file(&self, path: &Path, at: usize, file: Box<dyn LogFile>) -> Box<dyn LogFile> {
+        let dirty = (at, Vec::new());
+        Box::new(FaultyFile { file, path: path.to_path_buf(), at, dirty, plan: self.0.clone() })
     }
 
     /// A writer on this disk that goes on where the log in `folder` ends.
     pub(crate) fn open(&self, folder: &Path, options: LogOptions) -> Result<LogWriter, LogError> {
         let lock = segments::lock(folder)?;
-        let (_, end) = read_back(folder)?;
+        let (_, end) = read_back_on(&mut self.clone(), folder)?;
         LogWriter::open_on(Box::new(self.clone()), folder, lock, &end, options)
     }
 }
 
 impl Disk for FaultyDisk {
     fn create(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        self.0.lock().unwrap().asked();
-        Ok(self.file(FileSystem.create(path)?))
+        let mut plan = self.0.lock().unwrap();
+        plan.asked();
+        plan.platter.insert(path.to_path_buf(), Vec::new());
+        Ok(self.file(path, 0, FileSystem.create(path)?))
     }
 
-    fn append(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        self.0.lock().unwrap().asked();
-        Ok(self.file(FileSystem.append(path)?))
+    fn open(&mut self, path: &Path, at: u64) -> io::Result<Box<dyn LogFile>> {
+        let mut plan = self.0.lock().unwrap();
+        plan.asked();
+        // What was cut off is flushed at once.
+        let len = fs::metadata(path)?.len() as usize;
+        plan.platter.entry(path.to_path_buf()).or_insert_with(|| fs::read(path).unwrap());
+        plan.platter.get_mut(path).unwrap().truncate(len);
+        Ok(self.file(path, at as usize, FileSystem.open(path, at)?))
     }
 
     fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
@@ -222,6 +254,8 @@ impl LogFile for FaultyFile {
         let fits = plan.room.map_or(bytes.len(), |room| room.min(bytes.len()));
         // A disk that is full takes what still fits before it says so.
         self.file.write_all(&bytes[..fits])?;
+        self.at += fits;
+        self.dirty.1.extend_from_slice(&bytes[..fits]);
         if let Some(room) = plan.room.as_mut() {
             *room -= fits;
         }
@@ -232,9 +266,15 @@ impl LogFile for FaultyFile {
         let mut plan = self.plan.lock().unwrap();
         plan.asked();
         plan.syncs += 1;
+        // Whatever comes of it, none of this is ever flushed again.
+        let (at, bytes) = std::mem::replace(&mut self.dirty, (self.at, Vec::new()));
         if plan.failing_sync == Some(plan.syncs) {
             return plan.fail(io::ErrorKind::Other);
         }
+        let platter = plan.platter.entry(self.path.clone()).or_default();
+        let len = platter.len().max(at + bytes.len());
+        platter.resize(len, 0);
+        platter[at..at + bytes.len()].copy_from_slice(&bytes);
         self.file.sync()
     }
 }

@@ -3,9 +3,11 @@
 use crate::log::{self, BEGUN_MS, HOSTILE, decided};
 use crate::server::Server;
 use crate::{assert_same, follow, until_complete};
+use audit_logger::follow::LogId;
 use audit_logger::postgres::PostgresSink;
+use audit_logger::query::{Filter, Order, Source, Stored, Which};
 use bus::Entries;
-use domain::trading::command::{Action, Verb};
+use domain::trading::command::{Action, CommandName, Malformed, MalformedCode, Verb};
 use domain::trading::outcome::Accepted;
 use domain::trading::{Amount, Money, Outcome, Reject, UserName};
 
@@ -73,6 +75,44 @@ fn what_users_type_is_never_part_of_a_statement() {
         assert!(names.contains(&name.replace('\0', "\u{fffd}")), "{name:?}");
     }
     assert_eq!(sql.rows("SELECT folder FROM daytrade.logs")[0].get::<_, &str>(0), HOSTILE[0]);
+}
+
+#[test]
+fn a_name_that_no_index_takes_is_stored_and_found() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = log::open(folder.path());
+    // No compression makes a key of these; they differ at their ends only.
+    let mut chance = log::Seeded(3);
+    let noise: String = (0..20_000).map(|_| (b'!' + chance.below(94) as u8) as char).collect();
+    let names = [format!("é{noise}1"), format!("é{noise}2"), "\0".repeat(5_000), "x".repeat(513)];
+    let mut entries = Entries::default();
+    for (number, name) in (1..).zip(&names) {
+        let malformed = Malformed {
+            name: CommandName::Add,
+            code: MalformedCode::InvalidUser,
+            user: Some(name.as_str().into()),
+            stock: Some(noise.as_str().into()),
+            file: Some(noise.as_str().into()),
+            funds: None,
+            message: noise.as_str().into(),
+        };
+        let action = Action::Malformed(Box::new(malformed));
+        let refused = Outcome::Rejected(Reject::Malformed);
+        entries.push(&decided(number, BEGUN_MS, action, refused));
+    }
+    writer.append([&entries].into_iter(), BEGUN_MS).unwrap();
+    let follower = follow(server.url(), folder.path());
+    until_complete(&follower, 5);
+    assert_same(&server, folder.path());
+    let id = LogId::of(folder.path()).unwrap().unwrap();
+    for (number, name) in (1..).zip(&names) {
+        let filter = Filter { users: vec![name.clone()], ..Filter::default() };
+        let source = Source::from(Stored::open(&server.url(), Which::Log(id)).unwrap());
+        let found = source.collect(&filter, Order::OldestFirst, 10).unwrap();
+        let numbers: Vec<u64> = found.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [number], "each by the whole of its name");
+    }
 }
 
 #[test]

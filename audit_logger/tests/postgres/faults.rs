@@ -1,24 +1,11 @@
 //! Servers, connections and followers that die at any moment: afterwards every entry is there once.
 
+use crate::follower_process::{FollowerProcess, a_moment, more};
 use crate::log::{self, Seeded, append};
 use crate::server::Server;
 use crate::{PATIENCE, assert_same, follow, until_complete};
-use audit_logger::log::LogWriter;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-
-fn a_moment(chance: &mut Seeded, at_most_ms: u64) {
-    sleep(Duration::from_micros(chance.below(at_most_ms * 1000)));
-}
-
-/// Appends some batches.
-fn more(writer: &mut LogWriter, chance: &mut Seeded) {
-    for _ in 0..1 + chance.below(6) {
-        append(writer, 9, 1 + chance.below(400));
-    }
-}
 
 #[test]
 fn connections_that_are_cut_lose_and_double_nothing() {
@@ -66,26 +53,6 @@ fn a_server_that_takes_nothing_is_tried_again_until_it_does() {
     assert_same(&server, folder.path());
 }
 
-/// What the process of [`a_follower_that_is_killed_loses_and_doubles_nothing`] does.
-#[test]
-#[ignore = "is the process that another test kills"]
-fn follower_process() {
-    let (Ok(url), Ok(folder)) = (std::env::var("FOLLOW_URL"), std::env::var("FOLLOW_LOG")) else {
-        return;
-    };
-    let _follower = follow(url.parse().unwrap(), Path::new(&folder));
-    sleep(PATIENCE);
-}
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_follower_that_is_killed_loses_and_doubles_nothing() {
     let server = Server::start();
@@ -97,15 +64,7 @@ fn a_follower_that_is_killed_loses_and_doubles_nothing() {
     until_complete(&follow(server.url(), folder.path()), writer.next_entry());
     let address = server.address();
     for _ in 0..30 {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "faults::follower_process"])
-            .env("FOLLOW_URL", &address)
-            .env("FOLLOW_LOG", folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let child = Killed(child);
+        let child = FollowerProcess::start(&address, folder.path());
         for _ in 0..4 {
             more(&mut writer, &mut chance);
         }

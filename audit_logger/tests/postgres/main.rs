@@ -7,6 +7,8 @@ mod columns;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod faults;
+#[path = "../follower_process/mod.rs"]
+mod follower_process;
 mod following;
 mod full_disk;
 mod log;

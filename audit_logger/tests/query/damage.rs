@@ -5,7 +5,7 @@ use crate::world::*;
 use audit_logger::LogError;
 use audit_logger::log::index::path_of;
 use audit_logger::log::segments;
-use audit_logger::query::{Catalogue, Filter, Order};
+use audit_logger::query::{Catalogue, Filter, Order, Source};
 use domain::trading::Entry;
 use std::fs;
 use std::path::Path;
@@ -76,8 +76,7 @@ fn what_was_logged_after_the_index_was_made_is_found() {
         let expected = expected(&entries[..written]);
         // With the index as it is, and with one that is made anew.
         let newer = Catalogue::open_above(folder, Some(u64::MAX)).unwrap();
-        let by_old =
-            audit_logger::query::scan::collect(&newer, &of_user(), Order::OldestFirst, usize::MAX);
+        let by_old = Source::from(newer).collect(&of_user(), Order::OldestFirst, usize::MAX);
         assert_eq!(by_old.unwrap(), expected);
         assert_eq!(found(folder), expected);
     }

@@ -109,7 +109,8 @@ fn a_dump_of_a_user_is_what_rendering_all_their_entries_gives() {
         };
         let end = entries.len() as u64;
         let requests = [dump("a", "u1", end), dump("b", "u2", end / 2), dump("c", "nobody", end)];
-        dumplog::write(&log, folder.path(), "s", &[], &requests).unwrap();
+        let written = dumplog::write(&log, folder.path(), "s", &[], &requests).unwrap();
+        assert_eq!(written.dumps.len(), requests.len());
         for request in &requests {
             let mut renderer = Renderer::new("s");
             let mut expected = HEAD.as_bytes().to_vec();

@@ -3,8 +3,7 @@
 use audit_logger::LogError;
 use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, compress, segments};
 use audit_logger::query::filter::codes;
-use audit_logger::query::scan::collect;
-use audit_logger::query::{Catalogue, Filter, Order};
+use audit_logger::query::{Catalogue, Filter, Order, QueryError, Source};
 use bus::Entries;
 use domain::trading::command::{Action, Command, CommandName};
 use domain::trading::entry::{
@@ -231,7 +230,10 @@ pub(crate) fn find(
     most: usize,
 ) -> Result<Vec<(u64, Entry)>, LogError> {
     let catalogue = Catalogue::open_above(folder, indexed.then_some(0))?;
-    collect(&catalogue, filter, order, most)
+    Source::from(catalogue).collect(filter, order, most).map_err(|error| match error {
+        QueryError::Log(error) => error,
+        store => panic!("no store was asked: {store}"),
+    })
 }
 
 pub(crate) fn file(text: &str) -> DumpFile {

@@ -12,9 +12,10 @@ use domain::trading::verbs::expiry::Side;
 use domain::trading::{Accepted, DumpFile, Entry, Outcome, TransactionNum};
 use std::fs;
 use std::path::Path;
+use tempfile::TempDir;
 
 /// A log of `entries` in batches of three, in many segments.
-fn log_of(entries: &[Entry]) -> tempfile::TempDir {
+fn log_of(entries: &[Entry]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let lock = segments::lock(folder.path()).unwrap();
     let reader = LogReader::open(folder.path()).unwrap();
@@ -54,6 +55,14 @@ fn assert_dump(folder: &Path, dump: &Dump, name: &str, entries: &[&Entry]) {
     let written = fs::read_to_string(&dump.path).unwrap();
     assert_eq!(written, xml);
     assert_eq!((dump.bytes, dump.elements), (xml.len() as u64, elements));
+}
+
+/// Writes dumps of which none fails.
+#[track_caller]
+fn write(log: &TempDir, out: &TempDir, reserved: &[&str], requests: &[DumpRequest]) -> Vec<Dump> {
+    let written = dumplog::write(log.path(), out.path(), "s1", reserved, requests).unwrap();
+    assert!(written.failed.is_empty(), "{:?}", written.failed);
+    written.dumps
 }
 
 #[test]
@@ -99,7 +108,7 @@ fn a_dump_holds_all_that_is_the_users_up_to_its_own_command() {
     let log = log_of(&entries);
     let out = tempfile::tempdir().unwrap();
     let requests = [request("./mine", Some("me"), 8), request("./all", None, 10)];
-    let dumps = dumplog::write(log.path(), out.path(), "s1", &[], &requests).unwrap();
+    let dumps = write(&log, &out, &[], &requests);
     assert_eq!(dumps.len(), 2);
     let own: Vec<&Entry> = entries[..8].iter().filter(|entry| mine(entry)).collect();
     assert_eq!(own.len(), 5);
@@ -113,9 +122,9 @@ fn a_dump_of_a_log_without_entries_is_an_empty_log() {
     let log = tempfile::tempdir().unwrap();
     let out = tempfile::tempdir().unwrap();
     let requests = [request("none", Some("nobody"), 0)];
-    let dumps = dumplog::write(log.path(), out.path(), "s1", &[], &requests).unwrap();
+    let dumps = write(&log, &out, &[], &requests);
     assert_dump(out.path(), &dumps[0], "none", &[]);
-    assert!(dumplog::write(log.path(), out.path(), "s1", &[], &[]).unwrap().is_empty());
+    assert!(write(&log, &out, &[], &[]).is_empty());
 }
 
 #[test]
@@ -128,7 +137,7 @@ fn hundreds_of_dumps_are_written_in_one_go() {
     let requests: Vec<DumpRequest> = (0..USERS)
         .map(|nth| request(&format!("./d/u{nth}.xml"), Some(&format!("u{nth}")), USERS + nth))
         .collect();
-    let dumps = dumplog::write(log.path(), out.path(), "s1", &[], &requests).unwrap();
+    let dumps = write(&log, &out, &[], &requests);
     assert_eq!(dumps.len() as u64, USERS);
     for (dump, request) in dumps.iter().zip(&requests) {
         let own: Vec<&Entry> = entries[..request.last as usize]
@@ -152,7 +161,7 @@ fn the_last_dump_of_a_name_replaces_those_before_it() {
         request("/elsewhere/same", Some("nobody"), 5),
         request("a\\same", None, 2),
     ];
-    let dumps = dumplog::write(log.path(), out.path(), "s1", &[], &requests).unwrap();
+    let dumps = write(&log, &out, &[], &requests);
     assert_eq!(dumps.len(), 2);
     assert_dump(out.path(), &dumps[0], "other", &[&entries[0]]);
     assert_dump(out.path(), &dumps[1], "same", &[&entries[0], &entries[1]]);
@@ -161,23 +170,31 @@ fn the_last_dump_of_a_name_replaces_those_before_it() {
 
 #[test]
 fn a_reserved_name_is_never_written_and_never_shared() {
-    let entries: Vec<Entry> = (1..=3).map(|number| added(number, "u")).collect();
+    let entries: Vec<Entry> = (1..=6).map(|number| added(number, "u")).collect();
     let log = log_of(&entries);
     let out = tempfile::tempdir().unwrap();
-    let reserved = ["state.json", "log", "log.xml"];
+    let reserved = ["state.json", "log", "report", "report.xml"];
     fs::write(out.path().join("state.json"), "the state").unwrap();
+    fs::create_dir(out.path().join("log")).unwrap();
     let requests = [
-        request("./state.json", None, 1),
-        request("./log", None, 2),
-        // Two names that come to one file: the last has it, whole.
-        request("state.json.xml", None, 3),
+        ("./state.json", "state.json.xml"),
+        ("state.json.xml", "state.json.xml.xml"),
+        ("./log", "log.xml"),
+        ("log.xml", "log.xml.xml"),
+        // Behind a reserved name another one is reserved.
+        ("report", "report.xml.xml"),
+        ("logs.xml", "logs.xml"),
     ];
-    let dumps = dumplog::write(log.path(), out.path(), "s1", &reserved, &requests).unwrap();
-    assert_eq!(dumps.len(), 2);
-    assert_dump(out.path(), &dumps[0], "log.xml.xml", &[&entries[0], &entries[1]]);
-    let all: Vec<&Entry> = entries.iter().collect();
-    assert_dump(out.path(), &dumps[1], "state.json.xml", &all);
+    let asked: Vec<_> =
+        (1..).zip(&requests).map(|(at, (name, _))| request(name, None, at)).collect();
+    let dumps = write(&log, &out, &reserved, &asked);
+    assert_eq!(dumps.len(), requests.len());
+    for (at, (_, name)) in requests.iter().enumerate() {
+        let held: Vec<&Entry> = entries[..=at].iter().collect();
+        assert_dump(out.path(), &dumps[at], name, &held);
+    }
     assert_eq!(fs::read_to_string(out.path().join("state.json")).unwrap(), "the state");
+    assert_eq!(fs::read_dir(out.path().join("log")).unwrap().count(), 0);
 }
 
 #[test]
@@ -186,7 +203,7 @@ fn a_dump_longer_than_its_buffer_is_whole() {
     let log = log_of(&entries);
     let out = tempfile::tempdir().unwrap();
     let requests = [request("long", None, 6000), request("short", None, 2)];
-    let dumps = dumplog::write(log.path(), out.path(), "s1", &[], &requests).unwrap();
+    let dumps = write(&log, &out, &[], &requests);
     assert!(dumps[0].bytes > 2 << 20, "{}", dumps[0].bytes);
     let all: Vec<&Entry> = entries.iter().collect();
     assert_dump(out.path(), &dumps[0], "long", &all);
@@ -208,12 +225,23 @@ fn a_damaged_log_is_told_not_dumped() {
 }
 
 #[test]
-fn a_dump_that_cannot_be_written_names_its_file() {
-    let log = log_of(&[added(1, "u")]);
+fn a_dump_that_cannot_be_written_names_its_file_and_takes_nothing_from_the_others() {
+    let entries: Vec<Entry> = (1..=6000).map(|number| added(number, "u")).collect();
+    let all: Vec<&Entry> = entries.iter().collect();
+    let log = log_of(&entries);
     let out = tempfile::tempdir().unwrap();
     fs::create_dir(out.path().join("folder")).unwrap();
-    let requests = [request("folder", None, 1)];
-    let written = dumplog::write(log.path(), out.path(), "s1", &[], &requests);
-    let error = written.unwrap_err().to_string();
-    assert!(error.starts_with(&out.path().join("folder").display().to_string()), "{error}");
+    // A disk that takes nothing, as Linux has one.
+    std::os::unix::fs::symlink("/dev/full", out.path().join("full")).unwrap();
+    for user in [None, Some("u")] {
+        let requests = ["folder", "one", "full", "two"].map(|name| request(name, user, 6000));
+        let written = dumplog::write(log.path(), out.path(), "s1", &[], &requests).unwrap();
+        let told: Vec<String> = written.failed.iter().map(ToString::to_string).collect();
+        let path = |name: &str| out.path().join(name).display().to_string();
+        assert!(told[0].starts_with(&format!("{}: create: Is a dir", path("folder"))), "{told:?}");
+        assert!(told[1].starts_with(&format!("{}: write: No space", path("full"))), "{told:?}");
+        assert_eq!((told.len(), written.dumps.len()), (2, 2));
+        assert_dump(out.path(), &written.dumps[0], "one", &all);
+        assert_dump(out.path(), &written.dumps[1], "two", &all);
+    }
 }

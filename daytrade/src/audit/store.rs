@@ -23,7 +23,7 @@ struct Stores {
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
 
-    /// An Elasticsearch: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    /// An Elasticsearch: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     search: Option<SearchUrl>,
 }

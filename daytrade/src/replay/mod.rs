@@ -307,11 +307,14 @@ fn finish(
     };
     scoreboard.fill(&mut report);
     let requests = dumpable(out, requests)?;
-    report.dumps = during("writing dumps", || write_dumps(out, &options.server, &requests))?;
-    out.write_json("state.json", &StateView::new(accounts()))?;
+    let (dumps, mut failed) =
+        during("writing dumps", || write_dumps(out, &options.server, &requests))?;
+    report.dumps = dumps;
+    // What cannot be written takes nothing from the rest.
+    failed.extend(out.write_json("state.json", &StateView::new(accounts())).err());
     report.peak_memory_bytes = peak_memory_bytes();
-    out.write_json("report.json", &report)?;
-    out.write("report.html", &report::html(&report))?;
+    failed.extend(out.write_json("report.json", &report).err());
+    failed.extend(out.write("report.html", &report::html(&report)).err());
 
     say(report::table(&report, width()));
     console.tell_files(out);
@@ -320,14 +323,32 @@ fn finish(
         say(followers::completed(follower.name(), &status, ended));
         follower.stop();
     }
-    if let (Some(keep), Some(key)) = (options.retain, key) {
+    // A dump that is still to be written needs the whole log.
+    if let (Some(keep), Some(key), true) = (options.retain, key, failed.is_empty()) {
         say(retain(&out.log(), keep, key)?);
     }
     if options.search.is_some() {
         followers::warn_of_dead_letters(&out.log())?;
     }
+    if !failed.is_empty() {
+        return Err(not_written(&failed, out).into());
+    }
     let strict = options.strict && tally.unreadable > 0;
     Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Tells of every output that is missing.
+fn not_written(failed: &[anyhow::Error], out: &OutFolder) -> anyhow::Error {
+    let each: String = failed.iter().map(|error| format!("\n  {error:#}")).collect();
+    let what = match failed.len() {
+        1 => "this could".to_string(),
+        several => format!("these {several} could"),
+    };
+    anyhow!(
+        "{what} not be written; the log is whole, and all else is there:{each}\nonce the cause is \
+         gone, write it with: {}",
+        folder::resume_command(out)
+    )
 }
 
 fn request(reply: &DumpReply) -> DumpRequest {
@@ -341,7 +362,9 @@ fn dumpable(out: &OutFolder, requests: Vec<DumpRequest>) -> anyhow::Result<Vec<D
     if first == 1 {
         return Ok(requests);
     }
-    let absent = |request: &&DumpRequest| !out.path().join(request.file.name()).exists();
+    let path =
+        |request: &DumpRequest| dumplog::path_in(out.path(), &folder::RESERVED, &request.file);
+    let absent = |request: &&DumpRequest| !path(request).exists();
     for request in requests.iter().filter(absent) {
         warn(format_args!(
             "note: the DUMPLOG {} is not written: the log begins with entry {first}, what stood \
@@ -356,20 +379,19 @@ fn write_dumps(
     out: &OutFolder,
     server: &str,
     requests: &[DumpRequest],
-) -> anyhow::Result<Vec<DumpFacts>> {
+) -> anyhow::Result<(Vec<DumpFacts>, Vec<anyhow::Error>)> {
     let started = Instant::now();
-    let dumps = dumplog::write(&out.log(), out.path(), server, &folder::RESERVED, requests)?;
+    let written = dumplog::write(&out.log(), out.path(), server, &folder::RESERVED, requests)?;
     // All dumps of a pass are written together.
     let wall_s = started.elapsed().as_secs_f64();
-    Ok(dumps
-        .into_iter()
-        .map(|dump| DumpFacts {
-            file: dump.path.display().to_string(),
-            bytes: dump.bytes,
-            elements: dump.elements,
-            wall_s,
-        })
-        .collect())
+    let facts = |dump: dumplog::Dump| DumpFacts {
+        file: dump.path.display().to_string(),
+        bytes: dump.bytes,
+        elements: dump.elements,
+        wall_s,
+    };
+    let failed = written.failed.into_iter().map(anyhow::Error::from);
+    Ok((written.dumps.into_iter().map(facts).collect(), failed.collect()))
 }
 
 fn describe_quotes(options: &ReplayOptions) -> String {

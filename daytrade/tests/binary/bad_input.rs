@@ -260,6 +260,7 @@ fn a_dump_never_takes_the_place_of_another_output() {
         ["log", "run.json", "state.json", "report.json", "report.html", "unreadable.txt"];
     let mut lines = vec!["ADD,a,1.00".to_string()];
     lines.extend(reserved.map(|name| format!("DUMPLOG,./{name}")));
+    lines.push("DUMPLOG,a,log.xml".to_string());
     lines.push("DUMPLOG,a,some/where/else".to_string());
     lines.push("DUMPLOG,C:\\there\\too".to_string());
     lines.push("DUMPLOG,./.state.json".to_string());
@@ -273,7 +274,8 @@ fn a_dump_never_takes_the_place_of_another_output() {
     for name in reserved {
         assert_good(&out.join(format!("{name}.xml")), &[]);
     }
-    for name in ["else", "too", ".state.json", "absolute", &"n".repeat(255)] {
+    assert!(out.join("log").is_dir());
+    for name in ["log.xml.xml", "else", "too", ".state.json", "absolute", &"n".repeat(255)] {
         assert_good(&out.join(name), &[]);
     }
     assert_eq!(json(&out.join("state.json"))["accounts"][0]["cash"], "1.00");
@@ -294,13 +296,19 @@ fn of_two_dumps_of_a_name_the_later_one_stands() {
 }
 
 #[test]
-fn a_dump_that_cannot_be_written_is_told_by_name() {
+fn a_dump_that_cannot_be_written_is_told_by_name_and_everything_else_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let workload = write_workload(folder.path(), "w", &["ADD,a,1.00", "DUMPLOG,./taken"]);
+    let lines = ["ADD,a,1.00", "DUMPLOG,./taken", "DUMPLOG,a,mine"];
+    let workload = write_workload(folder.path(), "w", &lines);
     let out = folder.path().join("run");
     fs::create_dir_all(out.join("taken")).unwrap();
-    run(&["replay", text(&workload), "--out", text(&out)]).with(1).telling(&["run/taken"]);
-    assert_eq!(logged(&out), [1, 2]);
+    let told = run(&["replay", text(&workload), "--out", text(&out)]).with(1);
+    told.telling(&["run/taken: create: Is a directory", "this could not be written", "--resume"]);
+    assert_eq!(logged(&out), [1, 2, 3]);
+    assert_eq!(dumped(&out.join("mine")), [1, 3]);
+    assert_eq!(json(&out.join("state.json"))["accounts"][0]["cash"], "1.00");
+    assert_eq!(json(&out.join("report.json"))["dumps"].as_array().unwrap().len(), 1);
+    assert!(out.join("report.html").exists());
     fs::remove_dir(out.join("taken")).unwrap();
     run(&["replay", text(&workload), "--out", text(&out), "--resume"]).with(0);
     assert_good(&out.join("taken"), &[&workload]);

@@ -204,6 +204,28 @@ pub fn log_length(out: &Path) -> u64 {
     segments.iter().map(|(_, path)| length(path)).sum()
 }
 
+/// Runs a replay again and again and kills it each time that its log has grown by less than `most`
+/// bytes, as `length` measures them; `arguments` end with `--resume` then.
+pub fn kill_and_resume(
+    arguments: &mut Vec<&str>,
+    length: impl Fn() -> u64,
+    times: u32,
+    most: u64,
+    chance: &mut Seeded,
+) {
+    for _ in 0..times {
+        let enough = length() + chance.below(most);
+        let mut child = Guarded::start(&mut daytrade(arguments));
+        until("the log grows", || {
+            length() > enough || child.0.try_wait().expect("a child").is_some()
+        });
+        drop(child);
+        if arguments.last() != Some(&"--resume") {
+            arguments.push("--resume");
+        }
+    }
+}
+
 /// The transactions in the log of the run in `out`, in their order, up to the first batch that is
 /// not whole.
 pub fn logged(out: &Path) -> Vec<u64> {

@@ -29,4 +29,5 @@ mod resume;
 mod search_store;
 mod snapshot;
 mod stores;
+mod tls_proxy;
 mod virtual_clock;

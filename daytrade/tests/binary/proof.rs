@@ -2,8 +2,12 @@
 
 use crate::common::*;
 use crate::postgres::Server;
+use audit_logger::LogError;
 use audit_logger::log::segment_file::compressed_path;
-use audit_logger::log::{SegmentFile, segments};
+use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, SegmentFile, segments};
+use bus::Entries;
+use domain::trading::command::{Action, Verb};
+use domain::trading::{Amount, Entry};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -239,6 +243,75 @@ fn a_store_is_compared_and_nothing_goes_that_it_needs() {
     assert!(server.sql().rows("SELECT 1 FROM daytrade.entries LIMIT 1").len() == 1);
 }
 
+/// Every file of the log but snapshots, with its bytes.
+fn log_files(log: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let all = fs::read_dir(log).unwrap().map(|item| item.unwrap().path());
+    let kept = all.filter(|path| path.extension().is_none_or(|end| end != "snap"));
+    let mut kept: Vec<_> = kept.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    kept.sort();
+    kept
+}
+
+/// Makes the log anew with another amount in its first entry, every checksum and the chain with it,
+/// and throws away what else could contradict it.
+fn make_anew(log: &Path, other: &str) {
+    let mut entries = Vec::new();
+    let mut reader = LogReader::open(log).unwrap();
+    let read = reader.for_each(u64::MAX, |_, entry| {
+        entries.push(entry);
+        Ok::<_, LogError>(())
+    });
+    read.unwrap();
+    let Entry::Command(first) = &mut entries[0] else { panic!("{:?}", entries[0]) };
+    let Action::User { verb: Verb::Add(amount), .. } = &mut first.command.action else {
+        panic!("{first:?}")
+    };
+    *amount = Amount::parse(other.as_bytes()).unwrap();
+    for item in fs::read_dir(log).unwrap() {
+        let path = item.unwrap().path();
+        if path.extension().is_none_or(|end| end != "checkpoint") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let lock = segments::lock(log).unwrap();
+    let end = LogEnd { position: LogReader::open(log).unwrap().position(), torn: None };
+    let mut writer = LogWriter::open(log, lock, &end, LogOptions::default()).unwrap();
+    let mut group = Entries::default();
+    entries.iter().for_each(|entry| group.push(entry));
+    writer.append([&group].into_iter(), 1_767_225_600_000).unwrap();
+    writer.close(1_767_225_600_000).unwrap();
+}
+
+/// A log that was changed after it was signed is not gone on with, and so not signed again.
+#[test]
+fn a_log_that_was_made_anew_is_not_signed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = ["ADD,a,1.00", "QUOTE,a,ABC", "ADD,b,2.00", "DUMPLOG,./all"];
+    let workload = write_workload(folder.path(), "w", &lines);
+    let out = folder.path().join("run");
+    let resume = ["replay", text(&workload), "--out", text(&out), "--resume"];
+    run(&resume[..4]).with(0);
+    run(&resume).with(0);
+    let log = out.join("log");
+    make_anew(&log, "1000000.00");
+    let before = log_files(&log);
+    let told = run(&resume).with(1).telling(&[
+        ".checkpoint: the log is not what was signed: it was signed at 20",
+        "for entries 1 to 5, whose chain ended in ",
+        "what stands here was changed after it was signed",
+        "nothing was changed or signed; `daytrade audit check` names what is wrong",
+    ]);
+    assert!(log_files(&log) == before, "{}", told.stderr);
+    run(&["audit", "check", "--data", text(&out)]).with(1);
+    // Who wants to go on with it all the same says so.
+    for (path, _) in before {
+        if path.extension().is_some_and(|end| end == "checkpoint") {
+            fs::rename(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    run(&resume).with(0);
+}
+
 fn follower_file(log: &Path) -> PathBuf {
     let all = fs::read_dir(log).unwrap().map(|item| item.unwrap().path());
     all.into_iter().find(|path| path.extension().is_some_and(|end| end == "follower")).unwrap()
@@ -251,19 +324,7 @@ fn a_run_that_is_killed_while_it_compresses_is_gone_on_with_and_proven() {
     let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
     generate(&workload, "valid", 50, COMMANDS, 20);
     let mut arguments = vec!["replay", text(&workload), "--out", text(&out), "--segment-mib", "1"];
-    let mut chance = Seeded(8);
-    for _ in 0..5 {
-        let before = logged_bytes(&out);
-        let mut child = Guarded::start(&mut daytrade(&arguments));
-        let enough = before + 300_000 + chance.below(900_000);
-        until("the log grows", || {
-            logged_bytes(&out) > enough || child.0.try_wait().unwrap().is_some()
-        });
-        drop(child);
-        if arguments.last() != Some(&"--resume") {
-            arguments.push("--resume");
-        }
-    }
+    kill_and_resume(&mut arguments, || logged_bytes(&out), 5, 1_200_000, &mut Seeded(8));
     run(&arguments).with(0);
     assert_good(&out.join("testLOG"), &[&workload]);
     run(&["audit", "compress", "--data", text(&out)]).with(0);

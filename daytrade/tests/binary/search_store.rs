@@ -1,10 +1,11 @@
 //! Runs that an Elasticsearch follows, alone and beside a Postgres, and the commands that tell of
 //! it and fill it anew.
 
-use crate::common::{Guarded, Seeded, daytrade, generate, json, log_length, run, text, until};
+use crate::common::*;
 use crate::elasticsearch_node::Node;
 use crate::postgres::Server;
 use crate::stores::{assert_each_once, entries_of};
+use crate::tls_proxy::TlsProxy;
 use audit_logger::elasticsearch::ElasticsearchSink;
 use audit_logger::follow::{LogId, Position, Tail};
 use audit_logger::parity::Mirror;
@@ -41,19 +42,7 @@ fn a_run_that_is_killed_and_gone_on_with_is_in_both_stores_once() {
     let both = ["--search", &search, "--audit", &audit];
     let mut arguments = vec!["replay", text(&workload), "--out", text(&out)];
     arguments.extend(both);
-    let mut chance = Seeded(22);
-    for _ in 0..3 {
-        let before = log_length(&out);
-        let mut child = Guarded::start(&mut daytrade(&arguments));
-        let enough = before + chance.below(100_000);
-        until("the log grows", || {
-            log_length(&out) > enough || child.0.try_wait().unwrap().is_some()
-        });
-        drop(child);
-        if arguments.last() != Some(&"--resume") {
-            arguments.push("--resume");
-        }
-    }
+    kill_and_resume(&mut arguments, || log_length(&out), 3, 100_000, &mut Seeded(22));
     let ended = run(&arguments).with(0);
     assert_eq!(ended.stdout.matches("after the last command").count(), 2, "{}", ended.stdout);
     assert_same(node, &out);
@@ -78,6 +67,37 @@ fn a_run_that_is_killed_and_gone_on_with_is_in_both_stores_once() {
     let told = run(&follow).with(0).stdout;
     assert!(told.starts_with("elasticsearch: "), "{told}");
     assert_same(node, &out);
+}
+
+#[test]
+fn a_search_server_is_followed_over_tls_if_its_certificate_is_trusted() {
+    let node = Node::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
+    generate(&workload, "course", 7, 1_500, 5);
+    run(&["replay", text(&workload), "--out", text(&out)]).with(0);
+    let proxy = TlsProxy::to(node.port(), folder.path());
+    let url = format!("https://127.0.0.1:{}", proxy.port);
+    let asked = |what: &[&str], trusted: Option<&Path>| {
+        let place = ["--data", text(&out), "--search", &url];
+        let mut command = daytrade(&[&["audit"], what, &place].concat());
+        command.env_remove("SSL_CERT_DIR").env_remove("SSL_CERT_FILE");
+        if let Some(file) = trusted {
+            command.env("SSL_CERT_FILE", file);
+        }
+        end(&mut command)
+    };
+    let told = asked(&["status"], None).with(1);
+    told.telling(&[&url, "invalid peer certificate"]);
+    let follow = ["follow", "--until-complete"];
+    let told = asked(&follow, Some(&proxy.certificate)).with(0).stdout;
+    assert!(told.starts_with("elasticsearch: "), "{told}");
+    assert_same(node, &out);
+    let told = asked(&["parity"], Some(&proxy.certificate)).with(0).stdout;
+    assert!(told.starts_with("SAME  elasticsearch"), "{told}");
+    // A proxy that ends no TLS is not spoken to.
+    let plain = format!("https://127.0.0.1:{}", node.port());
+    run(&["audit", "status", "--data", text(&out), "--search", &plain]).with(1);
 }
 
 #[test]

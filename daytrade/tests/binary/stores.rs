@@ -1,6 +1,6 @@
 //! Runs that a Postgres follows, and the commands that tell of it and fill it anew.
 
-use crate::common::{Guarded, Seeded, daytrade, generate, json, log_length, run, text, until};
+use crate::common::*;
 use crate::postgres::Server;
 use audit_logger::log::LogReader;
 use std::net::TcpListener;
@@ -34,19 +34,7 @@ fn a_run_that_is_killed_and_gone_on_with_is_in_postgres_once() {
     let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
     generate(&workload, "course", 50, 60_000, 20);
     let mut arguments = vec!["replay", text(&workload), "--audit", &url, "--out", text(&out)];
-    let mut chance = Seeded(21);
-    for _ in 0..6 {
-        let before = log_length(&out);
-        let mut child = Guarded::start(&mut daytrade(&arguments));
-        let enough = before + chance.below(200_000);
-        until("the log grows", || {
-            log_length(&out) > enough || child.0.try_wait().unwrap().is_some()
-        });
-        drop(child);
-        if arguments.last() != Some(&"--resume") {
-            arguments.push("--resume");
-        }
-    }
+    kill_and_resume(&mut arguments, || log_length(&out), 6, 200_000, &mut Seeded(21));
     let ended = run(&arguments).with(0);
     assert!(ended.stdout.contains("after the last command"), "{}", ended.stdout);
     let entries = entries_of(&out);

@@ -1,7 +1,15 @@
 //! What is wrong with a log: which entries were changed, lost, re-ordered or inserted, and up to
 //! where somebody vouches for it. It needs the log's folder, or a copy, and a public key.
+//!
+//! * `finding`: one thing that is wrong.
+//! * `against`: what the checkpoints say of it.
 
-use super::checkpoint::{self, Checkpoint};
+mod against;
+mod finding;
+
+pub use finding::{Finding, Kind};
+
+use super::checkpoint;
 use super::key::PublicKey;
 use super::walk::{Batch, Item, walk};
 use crate::error::LogError;
@@ -9,76 +17,10 @@ use crate::follow::LogId;
 use crate::log::ChainHash;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Findings that are kept; beyond them they are counted.
 const KEPT: usize = 1000;
-
-/// What happened to entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// They are not what was written.
-    Changed,
-    /// They are not there.
-    Lost,
-    /// They stand elsewhere.
-    Reordered,
-    /// They stand there and should not, or a second time.
-    Inserted,
-    /// A checkpoint is not of the log, of the key or of its own text.
-    Checkpoint,
-    /// Nobody vouches for the log.
-    Unproven,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What happened.
-    pub kind: Kind,
-    /// The segment, checkpoint or export.
-    pub file: PathBuf,
-    /// Where in the plain segment or in the export, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub byte: Option<u64>,
-    /// The first and the last entry that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub entries: Option<(u64, u64)>,
-    /// The lowest and the highest transaction of them, where they can be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transactions: Option<(u64, u64)>,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            Kind::Changed => "changed",
-            Kind::Lost => "lost",
-            Kind::Reordered => "re-ordered",
-            Kind::Inserted => "inserted",
-            Kind::Checkpoint => "checkpoint",
-            Kind::Unproven => "unproven",
-        };
-        write!(f, "{kind}: ")?;
-        let mut range = |name: &str, several: &str, range: Option<(u64, u64)>| match range {
-            Some((first, last)) if first == last => write!(f, "{name} {first}, "),
-            Some((first, last)) => write!(f, "{several} {first} to {last}, "),
-            None => Ok(()),
-        };
-        range("entry", "entries", self.entries)?;
-        range("transaction", "transactions", self.transactions)?;
-        let name = self.file.file_name().map_or(self.file.as_os_str(), |name| name);
-        write!(f, "{}", name.to_string_lossy())?;
-        if let Some(byte) = self.byte {
-            write!(f, " byte {byte}")?;
-        }
-        write!(f, ": {}", self.reason)
-    }
-}
 
 /// What a check came to.
 #[derive(Clone, Debug, Serialize)]
@@ -143,12 +85,38 @@ pub fn check(folder: &Path, key: Option<PublicKey>) -> Result<Check, LogError> {
     Ok(checker.finish(kept))
 }
 
+/// Which entry of a batch that was changed it was, if that can be known.
+fn which(batch: &Batch) -> String {
+    let first = batch.header.first;
+    if let Some(changed) = &batch.changed {
+        return format!("; one byte of it was {:02x} and is {:02x}", changed.was, changed.is);
+    }
+    match &batch.unreadable {
+        Some((entry, why)) if *entry == first => format!("; entry {entry} cannot be read: {why}"),
+        Some((entry, why)) => {
+            format!("; entry {entry} cannot be read, those before it can: {why}")
+        }
+        None if batch.header.count == 1 => String::new(),
+        None => "; each of its entries can be read, so it cannot be told which was changed".into(),
+    }
+}
+
 struct Torn {
     path: PathBuf,
     offset: u64,
     bytes: u64,
     reason: String,
     at_end: bool,
+}
+
+/// A batch that is unsound, and the last one so far.
+struct UnsoundEnd {
+    /// Its finding.
+    finding: usize,
+    offset: u64,
+    bytes: u64,
+    first: u64,
+    last: u64,
 }
 
 struct Checker {
@@ -171,7 +139,7 @@ struct Checker {
     /// What was said of a checkpoint last, and how many more it is true of.
     foreign: Option<(String, u64)>,
     /// The last batch, where it is unsound.
-    unsound_end: Option<(usize, u64)>,
+    unsound_end: Option<UnsoundEnd>,
     last_path: PathBuf,
 }
 
@@ -317,21 +285,30 @@ impl Checker {
             return;
         }
         if !batch.sound {
-            let at = self.result.findings.len();
-            self.unsound_end = Some((at, batch.header.batch_len()));
-            let which = match batch.unreadable {
-                Some(entry) => format!("; entry {entry} cannot be read"),
-                None => String::new(),
-            };
-            self.find(about(Kind::Changed, format!("the batch fails its checksum{which}")));
+            self.unsound_end = (count > 0).then(|| UnsoundEnd {
+                finding: self.result.findings.len(),
+                offset: batch.offset,
+                bytes: batch.header.batch_len(),
+                first,
+                last: first + count - 1,
+            });
+            let reason = format!("the batch fails its checksum{}", which(batch));
+            let mut finding = about(Kind::Changed, reason);
+            if let Some(changed) = &batch.changed {
+                finding.byte = Some(changed.byte);
+                finding.entries = Some((changed.entry, changed.entry));
+                finding.transactions = Some((changed.transaction, changed.transaction));
+            }
+            self.find(finding);
         } else if !(batch.chained || self.disturbed || was_disturbed && batch.linked) {
             let (kind, reason) = match batch.linked {
                 true => (Kind::Inserted, "a batch stands there a second time"),
                 false => (Kind::Changed, "the batch does not follow from what stands before it"),
             };
-            self.find(about(kind, reason.to_string()));
-        } else if let Some(entry) = batch.unreadable {
-            self.find(about(Kind::Changed, format!("entry {entry} cannot be read")));
+            let which = if batch.unreadable.is_some() { which(batch) } else { String::new() };
+            self.find(about(kind, format!("{reason}{which}")));
+        } else if let Some((entry, why)) = &batch.unreadable {
+            self.find(about(Kind::Changed, format!("entry {entry} cannot be read: {why}")));
         }
         self.next = first + count;
         self.result.chain = batch.chain;
@@ -373,199 +350,5 @@ impl Checker {
             }
         }
         self.disturbed = true;
-    }
-
-    fn finish(mut self, kept: Vec<checkpoint::Kept>) -> Check {
-        self.result.last = self.next - 1;
-        let given: Vec<Checkpoint> = kept.into_iter().filter_map(|kept| self.given(kept)).collect();
-        if let Some((reason, more)) = self.foreign.take().filter(|(_, more)| *more > 0)
-            && let Some(told) = self.result.findings.iter_mut().rfind(|told| told.reason == reason)
-        {
-            told.reason.push_str(&format!("; and {more} more like it"));
-        }
-        let wanted = given.iter().map(|checkpoint| checkpoint.entries).max().unwrap_or(0);
-        self.end(wanted);
-        self.removed(&given);
-        self.compare(given);
-        if self.result.checkpoints == 0 && self.result.found == 0 && self.result.last > 0 {
-            let reason = "the chain is whole, but no checkpoint vouches for it: whoever can write \
-                          here could have made it anew (daytrade audit prove makes one)";
-            self.find(Finding {
-                kind: Kind::Unproven,
-                file: self.folder.clone(),
-                byte: None,
-                entries: Some((self.result.first, self.result.last)),
-                transactions: None,
-                reason: reason.to_string(),
-            });
-        }
-        self.result.unvouched = self.result.last.saturating_sub(self.result.vouched);
-        self.result
-    }
-
-    /// The end of a log that is written, or was torn, is no fault; what a checkpoint vouches for is.
-    fn end(&mut self, wanted: u64) {
-        if let Some(torn) = &self.torn {
-            if torn.at_end {
-                self.result.tail_bytes = torn.bytes;
-                self.tail = Some((torn.offset, torn.reason.clone()));
-                self.torn = None;
-            } else {
-                self.settle_torn(self.next);
-            }
-        } else if let Some((finding, bytes)) = self.unsound_end
-            && finding + 1 == self.result.findings.len()
-            && let Some((first, last)) = self.result.findings[finding].entries
-            && wanted < last
-        {
-            self.tail = self.result.findings[finding].byte.map(|byte| (byte, String::new()));
-            self.result.findings.pop();
-            self.result.found -= 1;
-            self.result.tail_bytes = bytes;
-            self.result.last = first - 1;
-        }
-    }
-
-    /// The checkpoint that `kept` holds, if it is one of the key.
-    fn given(&mut self, kept: checkpoint::Kept) -> Option<Checkpoint> {
-        let key = self.result.key;
-        let good = kept.checkpoint.map_err(|reason| format!("it cannot be read: {reason}"));
-        let good = good.and_then(|checkpoint| {
-            if !checkpoint.is_signed() {
-                return Err("it is not signed by the key that it names: it was forged".to_string());
-            }
-            match key {
-                Some(key) if key != checkpoint.key => {
-                    Err(format!("it is signed by {}, not by {key}", checkpoint.key))
-                }
-                _ => Ok(checkpoint),
-            }
-        });
-        match good {
-            Err(reason) if self.foreign.as_ref().is_some_and(|(told, _)| *told == reason) => {
-                // Once is enough: of another key they are all.
-                if let Some((_, count)) = &mut self.foreign {
-                    *count += 1;
-                }
-                None
-            }
-            Ok(checkpoint) => {
-                self.result.key = Some(checkpoint.key);
-                Some(checkpoint)
-            }
-            Err(reason) => {
-                self.foreign = Some((reason.clone(), 0));
-                self.find(Finding {
-                    kind: Kind::Checkpoint,
-                    file: kept.path,
-                    byte: None,
-                    entries: None,
-                    transactions: None,
-                    reason,
-                });
-                None
-            }
-        }
-    }
-
-    /// What was removed before the first segment must end where a checkpoint says.
-    fn removed(&mut self, given: &[Checkpoint]) {
-        let before = self.result.first - 1;
-        if before == 0 {
-            return;
-        }
-        let here = |checkpoint: &&Checkpoint| {
-            checkpoint.entries == before && checkpoint.chain == self.begins
-        };
-        if let Some(end) = given.iter().find(here) {
-            self.result.removed = before;
-            self.result.log = Some(end.log);
-            return;
-        }
-        self.result.log = given.first().map(|checkpoint| checkpoint.log);
-        self.find(Finding {
-            kind: Kind::Lost,
-            file: self.folder.clone(),
-            byte: None,
-            entries: Some((1, before)),
-            transactions: None,
-            reason: "the segments that held them are not there, and no checkpoint vouches for \
-                     their end"
-                .to_string(),
-        });
-    }
-
-    fn compare(&mut self, given: Vec<Checkpoint>) {
-        let mut contradicted = None;
-        let mut behind = None;
-        for checkpoint in given {
-            if self.result.log.is_some_and(|log| log != checkpoint.log) {
-                self.find(Finding {
-                    kind: Kind::Checkpoint,
-                    file: checkpoint::path_of(&self.folder, checkpoint.entries),
-                    byte: None,
-                    entries: None,
-                    transactions: None,
-                    reason: format!("it is of another log, {}", checkpoint.log),
-                });
-                continue;
-            }
-            let chains = self.boundaries.get(&(checkpoint.entries + 1));
-            let fits = chains.is_some_and(|chains| chains.contains(&checkpoint.chain));
-            if fits {
-                self.result.vouched = checkpoint.entries;
-                self.result.vouched_ms = Some(checkpoint.time_ms);
-                self.result.checkpoints += 1;
-            } else if checkpoint.entries < self.result.first - 1 {
-                // It is of what was removed: nothing here can contradict it.
-            } else if checkpoint.entries > self.result.last {
-                behind = Some(checkpoint.entries);
-            } else {
-                contradicted.get_or_insert((checkpoint.entries, self.result.vouched));
-            }
-        }
-        let last = self.result.last;
-        let tail = self.tail.take();
-        let byte = tail.as_ref().map(|(offset, _)| *offset);
-        let finding = |kind, entries, reason| Finding {
-            kind,
-            file: self.last_path.clone(),
-            byte,
-            entries,
-            transactions: None,
-            reason,
-        };
-        let mut found = Vec::new();
-        match (contradicted, &tail) {
-            (Some((entries, _)), Some((_, reason))) if entries == last => {
-                let reason = format!("the batch that closed the log is not whole: {reason}");
-                found.push(finding(Kind::Changed, None, reason));
-            }
-            (Some((entries, vouched)), _) => {
-                let or = match entries == last {
-                    true => ", or the batch that closed the log behind it is gone",
-                    false => "",
-                };
-                let reason = format!(
-                    "a checkpoint behind entry {entries} vouches for something else: what stands \
-                     here was made anew after it was signed{or}"
-                );
-                let first = (vouched + 1).max(self.result.first).min(entries);
-                found.push(Finding {
-                    byte: None,
-                    ..finding(Kind::Changed, Some((first, entries)), reason)
-                });
-            }
-            (None, _) => {}
-        }
-        if let Some(entries) = behind {
-            let (kind, why) = match &tail {
-                Some((_, reason)) => (Kind::Changed, reason.as_str()),
-                None => (Kind::Lost, "the log ends before them"),
-            };
-            let reason = format!("{why}, and a checkpoint vouches for them");
-            found.push(finding(kind, Some((last + 1, entries)), reason));
-        }
-        found.into_iter().for_each(|finding| self.find(finding));
     }
 }
