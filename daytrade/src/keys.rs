@@ -1,6 +1,6 @@
 //! The key of this installation, as the command line names it.
 
-use crate::terminal::warn;
+use crate::terminal::{warn, with_causes};
 use anyhow::{Context as _, anyhow};
 use audit_logger::follow::LogId;
 use audit_logger::log::actor::LogSummary;
@@ -62,7 +62,8 @@ pub fn of_run(args: &KeyArgs) -> anyhow::Result<Option<InstallationKey>> {
         Err(error) if args.is_given() => Err(error).context("--key"),
         Err(error) => {
             warn(format_args!(
-                "note: this run signs no checkpoints ({error:#}); --key names the file of a key"
+                "note: this run signs no checkpoints ({}); --key names the file of a key",
+                with_causes(&error)
             ));
             Ok(None)
         }
@@ -78,6 +79,9 @@ pub fn vouch(key: Option<&InstallationKey>, folder: &Path, log: &LogSummary, now
         Ok(Checkpoint::sign(key, id, log.last, log.chain, now_ms).save(folder)?)
     });
     if let Err(error) = vouched {
-        warn(format_args!("note: no checkpoint was signed ({error:#}); daytrade audit prove does"));
+        warn(format_args!(
+            "note: no checkpoint was signed ({}); daytrade audit prove does",
+            with_causes(&error)
+        ));
     }
 }

@@ -56,11 +56,11 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(Failure::Usage(error)) => {
-            terminal::warn(format_args!("error: {error:#}"));
+            terminal::warn(format_args!("error: {}", terminal::with_causes(&error)));
             ExitCode::from(2)
         }
         Err(Failure::Fault(error)) => {
-            terminal::warn(format_args!("error: {error:#}"));
+            terminal::warn(format_args!("error: {}", terminal::with_causes(&error)));
             ExitCode::from(1)
         }
     }

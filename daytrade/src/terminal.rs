@@ -16,6 +16,18 @@ pub fn warn(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// What went wrong, and why. Many a message tells its cause itself: that is not told twice.
+pub fn with_causes(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.ends_with(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
+}
+
 /// The width of the terminal in characters, or a common one where there is no terminal.
 pub fn width() -> usize {
     let terminal = console::Term::stdout();
@@ -29,4 +41,19 @@ pub fn during<T>(text: &'static str, work: impl FnOnce() -> T) -> T {
     let done = work();
     spinner.finish_and_clear();
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let source = io::Error::other("no luck");
+        let told = audit_logger::LogError::Io { path: "log".into(), action: "read", source };
+        assert_eq!(with_causes(&anyhow::Error::new(told)), "log: read: no luck");
+        let error = Err::<(), _>(io::Error::other("no luck")).context("log").unwrap_err();
+        assert_eq!(with_causes(&error), "log: no luck");
+    }
 }

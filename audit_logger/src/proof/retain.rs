@@ -7,7 +7,8 @@ use super::key::InstallationKey;
 use crate::error::LogError;
 use crate::follow::{LogId, TailError, roll};
 use crate::log::format::{SEGMENT_HEADER_LEN, SegmentHeader};
-use crate::log::{ChainHash, SegmentFile, index, segment_file, segments, snapshot};
+use crate::log::recovery::find_end;
+use crate::log::{ChainHash, LogReader, SegmentFile, index, segment_file, segments, snapshot};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -51,9 +52,32 @@ fn first(check: &Check) -> String {
 pub fn prove(folder: &Path, key: &InstallationKey, now_ms: u64) -> Result<Checkpoint, ProofError> {
     let checked = checked(folder, key)?;
     let log = checked.log.ok_or(ProofError::Empty)?;
+    make_durable(folder, checked.last)?;
     let checkpoint = Checkpoint::sign(key, log, checked.last, checked.chain, now_ms);
     checkpoint.save(folder)?;
     Ok(checkpoint)
+}
+
+/// Sees to it that what was read, up to entry `last`, is on the disk: a checkpoint that outlives
+/// what it vouches for would speak against the log.
+fn make_durable(folder: &Path, last: u64) -> Result<(), LogError> {
+    match segments::lock(folder) {
+        // Nobody writes: the last batch may be one whose flush failed.
+        Ok(_lock) => {
+            let mut reader = LogReader::open_at(folder, last, None)?;
+            while reader.next_batch()?.is_some() {}
+            find_end(&reader, Ok(()), folder).map(drop)
+        }
+        // Whoever writes may not have flushed yet what was read here.
+        Err(LogError::Locked { .. }) => match segments::list(folder)?.pop() {
+            Some((_, path)) => {
+                let flushed = File::open(&path).and_then(|file| file.sync_all());
+                flushed.map_err(LogError::io(&path, "flush"))
+            }
+            None => Ok(()),
+        },
+        Err(other) => Err(other),
+    }
 }
 
 /// The check of a log that is whole, vouched for by `key` or nobody.

@@ -24,7 +24,7 @@ pub struct ParityOptions {
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
 
-    /// An Elasticsearch that follows the log: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    /// An Elasticsearch that follows the log: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     search: Option<SearchUrl>,
 

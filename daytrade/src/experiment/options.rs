@@ -78,7 +78,7 @@ pub struct LoggingOptions {
     #[arg(long, value_name = "URL")]
     pub audit: Option<PostgresUrl>,
 
-    /// An Elasticsearch to measure: `http://[USER[:PASSWORD]@]HOST[:PORT]`. What is written there is
+    /// An Elasticsearch to measure: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`. What is written there is
     /// removed again
     #[arg(long, value_name = "URL")]
     pub search: Option<SearchUrl>,

@@ -14,7 +14,7 @@ use crate::followers::{self, Store};
 use crate::keys;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, default_workers};
-use crate::terminal::{during, say, warn, width};
+use crate::terminal::{during, say, warn, width, with_causes};
 use ::workload::input::{Input, InputError};
 use ::workload::player::{PlayError, Player, Tally};
 use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
@@ -339,7 +339,7 @@ fn finish(
 
 /// Tells of every output that is missing.
 fn not_written(failed: &[anyhow::Error], out: &OutFolder) -> anyhow::Error {
-    let each: String = failed.iter().map(|error| format!("\n  {error:#}")).collect();
+    let each: String = failed.iter().map(|error| format!("\n  {}", with_causes(error))).collect();
     let what = match failed.len() {
         1 => "this could".to_string(),
         several => format!("these {several} could"),

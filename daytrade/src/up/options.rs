@@ -37,7 +37,8 @@ pub struct UpOptions {
     #[arg(long, value_name = "URL")]
     pub(super) audit: Option<PostgresUrl>,
 
-    /// An Elasticsearch that follows the log in the same way: `http://[USER[:PASSWORD]@]HOST[:PORT]`
+    /// An Elasticsearch that follows the log in the same way:
+    /// `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     pub(super) search: Option<SearchUrl>,
 
