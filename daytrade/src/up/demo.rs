@@ -31,6 +31,10 @@ const MONEY: Money = Money::from_cents(1_000_000);
 /// is old for long, and in the end one comes after the other all the time.
 const DRAWN_APART: Duration = Duration::from_millis(400);
 
+/// How long before it runs out a price of the built-in quote server is asked for again, where the
+/// options say nothing of it: as early as may be, because there it costs nothing and moves more.
+pub const REFRESH: Duration = Duration::from_secs(30);
+
 /// How long a price that could not be had is waited for.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -93,11 +97,12 @@ impl Demo {
 }
 
 /// Asks for the prices of the watched stocks for ever: first for all, then for each as it runs
-/// out.
-pub async fn trade(door: Door, clock: Clock) {
+/// out, or `refresh` before that where it is asked for again then.
+pub async fn trade(door: Door, clock: Clock, refresh: Option<Duration>) {
     let Some(user) = UserName::parse(MARKET) else { return };
     let stocks = WATCHED.iter().filter_map(|stock| Stock::parse(stock.as_bytes()));
-    let mut turns = Turns::of(stocks.collect());
+    let stands = QUOTE_TTL.saturating_sub(refresh.unwrap_or_default());
+    let mut turns = Turns::of(stocks.collect(), stands);
     while let Some((at, stock)) = turns.next() {
         sleep(clock.to_wait(at.since(clock.now()))).await;
         let verb = Verb::Quote(stock);
@@ -106,8 +111,11 @@ pub async fn trade(door: Door, clock: Clock) {
             Err(_) => None,
         };
         let good_for = match reply.filter(|reply| reply.decided.price.is_some()) {
-            // Somebody else may have asked for it earlier.
-            Some(reply) => QUOTE_TTL.saturating_sub(reply.price_age.unwrap_or_default()),
+            // Somebody else may have asked for it earlier. One that has stood is replaced just now.
+            Some(reply) => match stands.saturating_sub(reply.price_age.unwrap_or_default()) {
+                Duration::ZERO => stands,
+                left => left,
+            },
             None => AGAIN,
         };
         let now = clock.now();
@@ -117,28 +125,30 @@ pub async fn trade(door: Door, clock: Clock) {
 
 /// Whose turn it is, and when.
 struct Turns {
-    /// When the price of each runs out.
+    /// When the price of each is to be asked for again.
     due: Vec<(Moment, Stock)>,
+    /// How long a price stands before that.
+    stands: Duration,
     questions: u32,
     last: Moment,
 }
 
 impl Turns {
-    fn of(stocks: Vec<Stock>) -> Turns {
+    fn of(stocks: Vec<Stock>, stands: Duration) -> Turns {
         let due = stocks.into_iter().map(|stock| (Moment::default(), stock)).collect();
-        Turns { due, questions: 0, last: Moment::default() }
+        Turns { due, stands, questions: 0, last: Moment::default() }
     }
 
-    /// The stock whose price runs out first, and when it is to be asked for.
+    /// The stock whose turn is next, and when.
     fn next(&self) -> Option<(Moment, Stock)> {
         let (due, stock) = *self.due.iter().min_by_key(|(due, _)| *due)?;
         let stocks = self.due.len() as u32;
         let round = self.questions / stocks;
-        let apart = (DRAWN_APART * round).min(QUOTE_TTL / stocks);
+        let apart = (DRAWN_APART * round).min(self.stands / stocks);
         Some((due.max(self.last.plus(apart)), stock))
     }
 
-    /// It was asked for at `now`; its price is good until `until`.
+    /// It was asked for at `now`, and is to be again at `until`.
     fn asked(&mut self, stock: Stock, now: Moment, until: Moment) {
         self.questions += 1;
         self.last = now;
@@ -152,8 +162,13 @@ mod tests {
 
     #[test]
     fn no_price_is_old_for_long_and_they_come_one_after_the_other() {
+        come_one_after_the_other(QUOTE_TTL);
+        come_one_after_the_other(QUOTE_TTL - REFRESH);
+    }
+
+    fn come_one_after_the_other(stands: Duration) {
         let stocks = WATCHED.iter().filter_map(|stock| Stock::parse(stock.as_bytes()));
-        let mut turns = Turns::of(stocks.collect());
+        let mut turns = Turns::of(stocks.collect(), stands);
         let (mut now, mut asked, mut oldest) = (Moment::default(), Vec::new(), Duration::ZERO);
         for question in 0..WATCHED.len() * 20 {
             let (at, stock) = turns.next().unwrap();
@@ -163,12 +178,12 @@ mod tests {
             }
             now = now.max(at).plus(Duration::from_millis(3));
             asked.push(now);
-            turns.asked(stock, now, now.plus(QUOTE_TTL));
+            turns.asked(stock, now, now.plus(stands));
         }
         assert!(asked[WATCHED.len() - 1] < Moment::default().plus(Duration::from_secs(1)));
         assert!(oldest < Duration::from_secs(5), "{oldest:?}");
         let apart = asked.windows(2).rev().take(WATCHED.len() * 2);
         let least = apart.map(|two| two[1].since(two[0])).min().unwrap();
-        assert!(least >= Duration::from_secs(4), "{least:?}");
+        assert!(least >= stands / 15, "{least:?}");
     }
 }

@@ -142,7 +142,12 @@ async fn serve(
         .map(|store| store.follow(log, &options.server, Some(durable.clone())))
         .collect::<anyhow::Result<Vec<Follower>>>()?;
     let (told, updates) = mpsc::channel(UPDATES);
-    let setup = SystemOptions { updates: Some(told), ..options.setup.system(default_workers()) };
+    let mut setup =
+        SystemOptions { updates: Some(told), ..options.setup.system(default_workers()) };
+    if options.seed_demo && matches!(setup.quotes, QuoteSource::Simulator) {
+        setup.quote_refresh.get_or_insert(demo::REFRESH);
+    }
+    let refresh = setup.quote_refresh;
     let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
 
     let users = Arc::new(UserStore::open_compacted(&users::store_in(&options.data))?);
@@ -167,7 +172,8 @@ async fn serve(
         false => None,
     };
     greeting::tell(options, &frontend, entries, accounts, &clock, demo.as_ref(), &room);
-    let market = demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door(), clock.clone())));
+    let market =
+        demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door(), clock.clone(), refresh)));
 
     let gauges = frontend.tell();
     let ended_by = watch_over(&system, &followers, &durable, &figures, gauges).await?;
