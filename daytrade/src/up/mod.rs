@@ -124,6 +124,7 @@ async fn serve(
     restored: Restored,
     end: &LogEnd,
 ) -> Result<ExitCode, Failure> {
+    let asked = asked_to_end()?;
     let Outside { doors, room, figures } = outside;
     let Restored { ledger, played, dumps, last_ms, .. } = restored;
     let first_transaction = played.ranges().last().map_or(1, |(_, last)| last + 1);
@@ -176,7 +177,7 @@ async fn serve(
         demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door(), clock.clone(), refresh)));
 
     let gauges = frontend.tell();
-    let ended_by = watch_over(&system, &followers, &durable, &figures, gauges).await?;
+    let ended_by = watch_over(&system, &followers, &durable, &figures, gauges, asked).await?;
 
     warn(format_args!("\n{ended_by}: ending in order; once more ends at once"));
     at_once_next_time();
@@ -221,13 +222,14 @@ async fn watch_over(
     durable: &watch::Receiver<u64>,
     figures: &Figures,
     tell: impl Fn(Gauges),
+    asked: impl Future<Output = std::io::Result<&'static str>>,
 ) -> anyhow::Result<&'static str> {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut asked = std::pin::pin!(asked_to_end());
+    let mut asked = std::pin::pin!(asked);
     loop {
         select! {
-            ended_by = &mut asked => return ended_by,
+            ended_by = &mut asked => return Ok(ended_by?),
             _ = ticks.tick() => {}
         }
         let (quotes, orders) = (system.quotes().await?, system.orders().await?);
@@ -262,25 +264,23 @@ fn lag(follower: &Follower) -> serde_json::Value {
     })
 }
 
-/// Waits for Ctrl-C, or for whatever else asks a program to end.
-async fn asked_to_end() -> anyhow::Result<&'static str> {
+/// Waits for Ctrl-C, or for whatever else asks a program to end: from this call on, not only from
+/// when it is looked at.
+fn asked_to_end() -> std::io::Result<impl Future<Output = std::io::Result<&'static str>>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;
-        select! {
-            done = tokio::signal::ctrl_c() => {
-                done?;
-                Ok("Ctrl-C")
+        Ok(async move {
+            select! {
+                _ = interrupted.recv() => Ok("Ctrl-C"),
+                _ = terminated.recv() => Ok("terminated"),
             }
-            _ = terminated.recv() => Ok("terminated"),
-        }
+        })
     }
     #[cfg(not(unix))]
-    {
-        tokio::signal::ctrl_c().await?;
-        Ok("Ctrl-C")
-    }
+    Ok(async { tokio::signal::ctrl_c().await.map(|()| "Ctrl-C") })
 }
 
 /// From now on Ctrl-C ends the process: on a thread of its own, for the others may be waiting.

@@ -7,6 +7,7 @@ use bus::Clock;
 use domain::trading::{Entry, Price};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -121,7 +122,10 @@ fn a_server_that_is_killed_while_orders_fire_fires_each_once_and_forgets_none() 
     // From the next prices on, which come at once, no order that they meet is left.
     let before = entries(&data).len();
     assert!(before > armed_first);
-    let server = up(&data, "1");
+    let mut server = up(&data, "1");
+    // It ends in order from when it has said how.
+    let mut said = BufReader::new(server.0.stdout.as_mut().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("Ctrl-C ends it")));
     until("every stock that orders wait for has a new price, and no order is met", || {
         let priced: BTreeSet<String> = entries(&data)[before..]
             .iter()
