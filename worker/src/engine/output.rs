@@ -16,10 +16,10 @@ pub struct Output {
     pub asks: Vec<QuoteAsk>,
     /// What has become of armed orders, in order.
     pub orders: Vec<OrderChange>,
-    /// What accounts did by themselves, where that is [wanted](Engine::tell_news), to be told when
+    /// What accounts did by themselves, where that is [wanted](super::Engine::tell_news), to be told when
     /// the entries are durable. Numbered as the replies are.
     pub news: Vec<AccountNews>,
-    /// Entries about accounts that are [watched](Engine::watch). Numbered as the replies are.
+    /// Entries about accounts that are [watched](super::Engine::watch). Numbered as the replies are.
     pub watched: Vec<(u64, Entry)>,
 }
 
