@@ -75,7 +75,10 @@ struct ArmedOrder {
     distance_percent: Option<f64>,
     armed_by: u64,
     #[serde(skip)]
-    distance_cents: i64,
+    fires_at_cents: i64,
+    /// How far the price has to go; where none is known, how high the order stands.
+    #[serde(skip)]
+    to_go_cents: i64,
 }
 
 impl ArmedOrder {
@@ -112,7 +115,7 @@ pub fn run(options: &OrdersOptions) -> Result<ExitCode, Failure> {
     for (stock, mut orders) in by_stock {
         let price = prices.get(&stock).copied();
         orders.iter_mut().for_each(|order| order.measure(price.map(|(price, _)| price)));
-        orders.sort_by_key(|order| (order.distance_cents, order.armed_by));
+        orders.sort_by_key(|order| (order.to_go_cents, order.armed_by));
         let armed = orders.len();
         if options.limit > 0 {
             orders.truncate(options.limit);
@@ -155,7 +158,8 @@ fn gather(
             reserved_shares: None,
             distance_percent: None,
             armed_by: by.transaction.0,
-            distance_cents: fires_at.cents(),
+            fires_at_cents: fires_at.cents(),
+            to_go_cents: fires_at.cents(),
         })
     };
     for (stock, buy) in &account.buy_orders {
@@ -176,16 +180,15 @@ fn gather(
 }
 
 impl ArmedOrder {
-    /// Works out how far the price has to go, from the price that `distance_cents` holds.
+    /// Works out how far the price has to go.
     fn measure(&mut self, price: Option<Price>) {
         let Some(price) = price else { return };
-        let fires_at = self.distance_cents;
-        let to_go = match self.side {
-            "buy" => price.cents() - fires_at,
-            _ => fires_at - price.cents(),
+        self.to_go_cents = match self.side {
+            "buy" => price.cents() - self.fires_at_cents,
+            _ => self.fires_at_cents - price.cents(),
         };
-        self.distance_cents = to_go;
-        self.distance_percent = Some((to_go as f64 / price.cents() as f64 * 1e4).round() / 100.0);
+        self.distance_percent =
+            Some((self.to_go_cents as f64 / price.cents() as f64 * 1e4).round() / 100.0);
     }
 }
 

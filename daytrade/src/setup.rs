@@ -11,7 +11,7 @@ use std::time::Duration;
 
 #[derive(Args)]
 pub struct SetupArgs {
-    /// How many workers share the users; one a core if not given (under a virtual clock: one)
+    /// How many workers share the users; one a core if not given (one with `replay --clock virtual`)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
 
@@ -46,7 +46,8 @@ pub struct SetupArgs {
     quote_in_flight: u16,
 
     /// Ask for a price in use again this many seconds before it runs out, so that nobody waits for
-    /// it; not done if not given, because quotes cost money
+    /// it; not done if not given, because quotes cost money (but `up --seed-demo` does it, at its
+    /// own quote server)
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=30))]
     quote_refresh: Option<u64>,
 

@@ -38,6 +38,17 @@ fn forgotten(state: &Value, entries: &[Entry]) -> Vec<String> {
     forgotten
 }
 
+/// How many orders fired on a later price, none of them twice.
+fn each_fired_once(entries: &[Entry]) -> usize {
+    let fired = fired(entries);
+    assert_eq!(fired.iter().collect::<BTreeSet<_>>().len(), fired.len(), "fired twice");
+    fired.len()
+}
+
+fn ends_beside_a_firing(entries: &[Entry]) -> bool {
+    entries.iter().rev().take(3).any(|entry| matches!(entry, Entry::Filled(_)))
+}
+
 #[test]
 fn killed_while_orders_fire_each_fires_at_most_once_and_none_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
@@ -65,17 +76,13 @@ fn killed_while_orders_fire_each_fires_at_most_once_and_none_is_forgotten() {
         child.0.wait().unwrap();
         kills += 1;
         let entries = entries(&out);
-        let fired = fired(&entries);
-        let once: BTreeSet<_> = fired.iter().collect();
-        assert_eq!(once.len(), fired.len(), "fired twice, after {kills} kills");
-        let tail = &entries[entries.len().saturating_sub(3)..];
-        while_firing += usize::from(tail.iter().any(|entry| matches!(entry, Entry::Filled(_))));
+        each_fired_once(&entries);
+        while_firing += usize::from(ends_beside_a_firing(&entries));
     }
     let entries = entries(&out);
-    let all = fired(&entries);
-    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-    println!("{kills} kills, {while_firing} of them beside a firing, {} orders fired", all.len());
-    assert!(kills > 20 && all.len() > 100, "{kills} kills, {} firings", all.len());
+    let all = each_fired_once(&entries);
+    println!("{kills} kills, {while_firing} of them beside a firing, {all} orders fired");
+    assert!(kills > 20 && all > 100, "{kills} kills, {all} firings");
     assert_eq!(forgotten(&json(&out.join("state.json")), &entries), [] as [String; 0]);
     assert_good(&out.join("testLOG"), &[&workload]);
 }
@@ -102,7 +109,7 @@ fn a_server_that_is_killed_while_orders_fire_fires_each_once_and_forgets_none() 
     let armed_first = entries(&data).len();
     let mut chance = Seeded(0x5eed_0006);
     let (mut while_firing, mut fired_last) = (0, 0);
-    for kills in 1..=12 {
+    for _ in 1..=12 {
         let until_bytes = log_length(&data) + 1_500 + chance.below(4_000);
         // A price runs out, and the next is asked for, every tenth of a second.
         let mut server = up(&data, "600");
@@ -110,12 +117,8 @@ fn a_server_that_is_killed_while_orders_fire_fires_each_once_and_forgets_none() 
         server.0.kill().unwrap();
         server.0.wait().unwrap();
         let entries = entries(&data);
-        let fired = fired(&entries);
-        let once: BTreeSet<_> = fired.iter().collect();
-        assert_eq!(once.len(), fired.len(), "fired twice, after {kills} kills");
-        let tail = &entries[entries.len().saturating_sub(3)..];
-        while_firing += usize::from(tail.iter().any(|entry| matches!(entry, Entry::Filled(_))));
-        fired_last = fired.len();
+        fired_last = each_fired_once(&entries);
+        while_firing += usize::from(ends_beside_a_firing(&entries));
     }
     println!("{while_firing} of 12 kills beside a firing, {fired_last} orders fired");
     assert!(fired_last > 20, "{fired_last} firings prove little");
