@@ -5,6 +5,7 @@ use domain::trading::entry::{
     CashChange, CommandDecided, OrderFilled, PendingExpired, QuoteReceived, QuoteRefused,
 };
 use domain::trading::money::write_decimal;
+use domain::trading::parse::{is_decimal, quoted};
 use domain::trading::verbs::expiry::Side;
 use domain::trading::{Entry, Money, Outcome, Stock, TransactionNum};
 use std::fmt::Write;
@@ -81,7 +82,12 @@ impl Renderer {
             out.extend_from_slice(code.as_bytes());
             out.extend_from_slice(b": ");
             match &command.action {
-                Action::Malformed(malformed) => escape(&malformed.message, out),
+                Action::Malformed(malformed) => {
+                    escape(&malformed.message, out);
+                    if let Some(text) = left_out(malformed) {
+                        let _ = write!(Text(out), "; amount is '{}'", quoted(text.as_bytes()));
+                    }
+                }
                 _ => {
                     let _ = write!(Text(out), "{reject}");
                 }
@@ -175,6 +181,12 @@ impl Renderer {
     }
 }
 
+/// The amount of a refused command that a schema validator would not take. Commands are logged
+/// without it; logs of earlier versions have it.
+fn left_out(malformed: &Malformed) -> Option<&str> {
+    malformed.funds.as_deref().filter(|text| !is_decimal(text))
+}
+
 fn added(sum: Money) -> CashChange {
     if sum == Money::ZERO { CashChange::None } else { CashChange::Add(sum) }
 }
@@ -235,7 +247,8 @@ impl<'a> Fields<'a> {
             funds: malformed.funds.as_deref().map_or(Funds::None, |text| {
                 match domain::trading::Amount::parse(text.as_bytes()) {
                     Some(amount) => Funds::Money(amount.money()),
-                    None => Funds::AsGiven(text),
+                    None if is_decimal(text) => Funds::AsGiven(text),
+                    None => Funds::None,
                 }
             }),
         }

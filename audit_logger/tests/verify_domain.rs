@@ -38,6 +38,8 @@ struct Exchange {
     /// The same, of alice alone.
     log_of_alice: Vec<u8>,
     workload: String,
+    /// Commands that used a price which another had asked for.
+    cached: u64,
 }
 
 impl Exchange {
@@ -53,6 +55,7 @@ impl Exchange {
             log: HEAD.into(),
             log_of_alice: HEAD.into(),
             workload: String::new(),
+            cached: 0,
         }
     }
 
@@ -130,10 +133,12 @@ impl Exchange {
     fn receive(&mut self, user: &'static str, name: CommandName, arguments: &str) {
         self.commands += 1;
         let transaction = TransactionNum(self.commands);
-        let end = self.pick(&["\n", " \n", "\r\n"]);
-        self.workload += &format!("[{transaction}] {},{arguments}{end}", name.as_str());
-        // As the file's reader does: blanks at the end of a line are not part of it.
-        let action = parse_action(name, Some(arguments.trim_ascii_end().as_bytes()));
+        let end = self.pick(&["\n", " \n", "\r\n", "\n \t\n"]);
+        let begin = self.pick(&["", "", " ", "\t"]);
+        let spaced = arguments.replace(',', self.pick(&[",", ",", ", ", " ,"]));
+        self.workload += &format!("{begin}[{transaction}] {},{spaced}{end}", name.as_str());
+        // As the file's reader does: blanks around arguments are not part of them.
+        let action = parse_action(name, Some(arguments.as_bytes()));
         let command = Command::new(transaction, self.now_ms, action);
         let (outcome, price) = match &command.action {
             Action::Malformed(_) => {
@@ -149,6 +154,7 @@ impl Exchange {
             }
         };
         let applied_ms = self.now_ms;
+        self.cached += u64::from(price.is_some_and(|used| used.cached));
         self.write(&Entry::Command(CommandDecided { command, applied_ms, price, outcome }));
     }
 
@@ -297,7 +303,8 @@ impl Exchange {
         }
     }
 
-    fn run(mut self, commands: u64) -> [String; 3] {
+    /// The log, alice's, the workload, and how many prices came from the cache.
+    fn run(mut self, commands: u64) -> ([String; 3], u64) {
         while self.commands < commands {
             self.pass();
             self.command();
@@ -313,7 +320,7 @@ impl Exchange {
             String::from_utf8(log).unwrap()
         });
         let [log, of_alice] = logs;
-        [log, of_alice, self.workload]
+        ([log, of_alice, self.workload], self.cached)
     }
 }
 
@@ -326,13 +333,14 @@ fn check(log: &str, workload: &str) -> VerifyReport {
 fn what_the_rules_decide_is_found_right() {
     let (mut fired, mut expired, mut codes) = (0, 0, std::collections::BTreeSet::new());
     for seed in 0..60 {
-        let [log, of_alice, workload] = Exchange::new(seed).run(2_000);
+        let ([log, of_alice, workload], cached) = Exchange::new(seed).run(2_000);
         let report = check(&log, &workload);
         if !report.is_good() {
             let line = report.findings[0].line as usize;
             let around: Vec<&str> = log.lines().skip(line.saturating_sub(12)).take(40).collect();
             panic!("seed {seed}\n{report}\n{}", around.join("\n"));
         }
+        assert_eq!(report.cached_prices, cached, "seed {seed}: prices from cache");
         let alice = check(&of_alice, &workload);
         assert!(alice.is_good(), "seed {seed}, alice alone\n{alice}");
         assert_eq!(alice.scope, LogScope::User("alice".to_string()));
@@ -348,7 +356,7 @@ fn what_the_rules_decide_is_found_right() {
 /// Whatever single element is left out, something is missed.
 #[test]
 fn nothing_can_be_left_out() {
-    let [log, _, workload] = Exchange::new(1).run(400);
+    let ([log, _, workload], _) = Exchange::new(1).run(400);
     let elements: Vec<&str> = log.split_inclusive("  </").collect();
     assert!(elements.len() > 400);
     let body = &log[HEAD.len()..log.len() - FOOT.len()];

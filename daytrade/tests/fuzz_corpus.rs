@@ -21,6 +21,9 @@ mod xml_log;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What is put into lines: what the grammar is about, and what looks like it.
+const INSERTED: &[u8] = b"  \t\r\n,[]0.\0\xa0\x0c";
+
 /// How often each input is changed.
 const CHANGED: usize = 60;
 
@@ -75,6 +78,46 @@ fn replay_and_change(name: &str, target: fn(&[u8])) {
 #[test]
 fn no_line_of_a_workload_does_harm() {
     replay("workload_line", workload_line::target);
+}
+
+/// The cases of the grammar, changed at random: whatever the player makes of a line or a file, the
+/// checker makes the same of it.
+#[test]
+fn both_readers_agree_on_changed_lines() {
+    let cases = include_str!("../../workload/tests/corpus/lines.txt");
+    let cases = cases.lines().filter_map(|line| line.strip_prefix('"')?.rsplit_once("\" = "));
+    let cases: Vec<String> =
+        cases.map(|(line, _)| line.replace("\\t", "\t").replace("\\r", "\r")).collect();
+    assert!(cases.len() > 40);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % bound.max(1)
+    };
+    for _ in 0..200 {
+        let mut file = Vec::new();
+        for _ in 0..40 {
+            let mut line = cases[below(cases.len())].clone().into_bytes();
+            for _ in 0..below(4) {
+                let at = below(line.len() + 1);
+                match below(3) {
+                    0 => line.insert(at, INSERTED[below(INSERTED.len())]),
+                    1 if at < line.len() => drop(line.remove(at)),
+                    _ => line.truncate(at),
+                }
+            }
+            println!("{:?}", line.escape_ascii().to_string());
+            workload_line::target(&line);
+            file.extend(line);
+            file.extend([&b"\n"[..], b"\r\n", b" \n"][below(3)]);
+        }
+        assert_eq!(
+            workload_line::counted_by_player(&file),
+            workload_line::counted_by_checker(&file)
+        );
+    }
 }
 
 #[test]

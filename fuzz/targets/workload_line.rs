@@ -9,6 +9,7 @@ use domain::trading::command::Verb;
 use domain::trading::entry::{CommandDecided, PriceUsed, QuoteReceived, decide};
 use domain::trading::verbs::Stamp;
 use domain::trading::{Account, Action, Command, Entry, Price, TransactionNum, codec};
+use workload::input::{Input, Next};
 use workload::line::parse_line;
 
 const NOW_MS: u64 = 1_767_225_600_000;
@@ -20,11 +21,13 @@ pub(crate) fn target(data: &[u8]) {
     if line.len() > workload::input::MAX_LINE {
         return;
     }
-    let entries = match parse_line(line) {
-        Ok(action) => decided(action),
+    // Commands and unreadable lines: a blank line is neither.
+    let (entries, counted) = match parse_line(line) {
+        Ok(Some(action)) => (decided(action), (1, 0)),
+        Ok(None) => (Vec::new(), (0, 0)),
         Err(unreadable) => {
             assert!(unreadable.column >= 1 && unreadable.column <= line.len() + 1);
-            Vec::new()
+            (Vec::new(), (0, 1))
         }
     };
     let mut xml = HEAD.as_bytes().to_vec();
@@ -41,6 +44,7 @@ pub(crate) fn target(data: &[u8]) {
         .expect("bytes in memory can be read");
     let text = String::from_utf8(xml).expect("the log is UTF-8");
     assert!(report.is_good(), "{:?}\n{text}\n{report}", line.escape_ascii().to_string());
+    assert_eq!(report.workload, Some(counted), "{:?}", line.escape_ascii().to_string());
 }
 
 /// The entries of a command that is the first ever.
@@ -77,4 +81,31 @@ fn decided(action: Action) -> Vec<Entry> {
     let outcome = decide(&mut Account::default(), stamp, verb, used);
     entries.push(Entry::Command(CommandDecided { command, applied_ms: NOW_MS, price, outcome }));
     entries
+}
+
+/// Commands and unreadable lines of a file, as the player counts them.
+#[allow(dead_code, reason = "the fuzzer feeds lines, not files")]
+pub(crate) fn counted_by_player(file: &[u8]) -> (u64, u64) {
+    let reader = Box::new(std::io::Cursor::new(file.to_vec()));
+    let mut input = Input::new("file".to_string(), reader).expect("bytes in memory can be read");
+    let (mut commands, mut unreadable) = (0, 0);
+    loop {
+        match input.next_line().expect("bytes in memory can be read") {
+            Next::Line(line) => match parse_line(line.text) {
+                Ok(Some(_)) => commands += 1,
+                Ok(None) => {}
+                Err(_) => unreadable += 1,
+            },
+            Next::Pause => {}
+            Next::End => return (commands, unreadable),
+        }
+    }
+}
+
+/// The same, as the checker counts them.
+#[allow(dead_code, reason = "the fuzzer feeds lines, not files")]
+pub(crate) fn counted_by_checker(mut file: &[u8]) -> (u64, u64) {
+    let log = [HEAD, FOOT].concat();
+    let report = verify(log.as_bytes(), Some(&mut file), &Options::default());
+    report.expect("bytes in memory can be read").workload.expect("a workload was given")
 }

@@ -200,7 +200,9 @@ impl<'a, A: Audience> Player<'a, A> {
                         parse_line(line.text)
                     };
                     match read {
-                        Ok(action) => self.command(action).await?,
+                        Ok(Some(action)) => self.command(action).await?,
+                        // A blank line.
+                        Ok(None) => {}
                         Err(fault) => {
                             self.tally.unreadable += 1;
                             self.audience.unreadable(&name, line, fault.column, fault.expected);

@@ -94,6 +94,8 @@ pub(super) struct Group {
     pub(super) command: Element,
     /// Prices that came under this transaction.
     pub(super) own: Vec<Quote>,
+    /// How many of them stand before the `userCommand`: the command itself waited for them.
+    pub(super) awaited: usize,
     pub(super) items: Vec<Item>,
 }
 
@@ -202,6 +204,7 @@ impl<'o> Audit<'o> {
             self.not_before(early.at, early.line);
             self.group.own.extend(early.answer);
         }
+        self.group.awaited = self.group.own.len();
     }
 
     /// A `quoteServer` or `quote_refused`: it may stand before its command, or long after it.
@@ -349,13 +352,15 @@ impl<'o> Audit<'o> {
 impl Group {
     const fn new() -> Group {
         let command = Element::new();
-        Group { transaction: 0, head: None, command, own: Vec::new(), items: Vec::new() }
+        let own = Vec::new();
+        Group { transaction: 0, head: None, command, own, awaited: 0, items: Vec::new() }
     }
 
     fn clear(&mut self) {
         self.transaction = 0;
         self.head = None;
         self.own.clear();
+        self.awaited = 0;
         self.items.clear();
     }
 }

@@ -29,6 +29,7 @@ impl Audit<'_> {
             return;
         }
         let user = noted.and_then(|noted| noted.user);
+        let fired = self.counts.fired;
         while let Some(item) = items.next() {
             let is_movement = |next: &&Item| next.kind == ElementKind::AccountTransaction;
             match (item.kind, item.verb) {
@@ -52,6 +53,11 @@ impl Audit<'_> {
             }
         }
         if let Some(user) = user {
+            // What leaves an order armed uses a price at once, whether or not the order fires.
+            let evaluated = self.counts.fired > fired || self.left_armed(user, group);
+            if group.head.is_some() && group.awaited == 0 && evaluated {
+                self.counts.cached += 1;
+            }
             self.missed(user, group);
         }
     }
@@ -210,6 +216,15 @@ impl Audit<'_> {
         if let Some(at) = event.at {
             self.trace(event, price, at, transaction);
         }
+    }
+
+    /// Whether an order stands that the group's command armed.
+    fn left_armed(&self, user: u32, group: &Group) -> bool {
+        let Some(stock) = group.head.and_then(|head| head.stock) else { return false };
+        let holding = self.accounts[user as usize].holding(stock);
+        let armed =
+            [holding.buy.and_then(|order| order.armed), holding.sell.and_then(|order| order.armed)];
+        armed.into_iter().flatten().any(|by| by.transaction == group.transaction)
     }
 
     /// An order that the group's command left armed had to fire inside it if every price that was

@@ -14,7 +14,18 @@ pub(super) struct Decimal {
     pub(super) in_dollars: bool,
 }
 
-/// Reads `[+-]digits[.digits]`, where either run of digits may be empty but not both.
+/// The most digits of a decimal that schema validators are sure to take: libxml2's bound for
+/// `xs:decimal`. (The standard asks for 18.)
+pub(super) const MOST_DIGITS: usize = 24;
+
+/// Digits of a decimal that its value needs: zeros that begin its whole part do not count.
+pub(super) fn digits(text: &[u8]) -> usize {
+    let first = text.iter().position(|byte| !matches!(byte, b'+' | b'-' | b'0'));
+    text[first.unwrap_or(text.len())..].iter().filter(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Reads `[+-]digits[.digits]`, where either run of digits may be empty but not both, and
+/// together they are at most [`MOST_DIGITS`].
 pub(super) fn decimal(text: &[u8]) -> Option<Decimal> {
     let (negative, signed, unsigned) = match text {
         [b'-', rest @ ..] => (true, true, rest),
@@ -46,7 +57,7 @@ pub(super) fn decimal(text: &[u8]) -> Option<Decimal> {
         }
     }
     let places = fraction.unwrap_or(0);
-    if whole + places == 0 {
+    if whole + places == 0 || digits(text) > MOST_DIGITS {
         return None;
     }
     let scale = [100, 10, 1][places.min(2)];
@@ -131,10 +142,16 @@ mod tests {
             ("12.340", Some(1234), false),
             ("92233720368547758.07", Some(i64::MAX), true),
             ("92233720368547758.08", None, true),
-            ("99999999999999999999999", None, false),
+            ("999999999999999999999999", None, false),
+            ("0000000000000000000000000001.00", Some(100), true),
+            ("-0.0000000000000000000000", Some(0), false),
         ] {
             let expected = Some(Decimal { cents, in_dollars });
             assert_eq!(decimal(text.as_bytes()), expected, "{text}");
+        }
+        let beyond = ["9999999999999999999999999", "1.000000000000000000000000"];
+        for text in beyond.into_iter().chain(["0.0000000000000000000000001"]) {
+            assert_eq!(decimal(text.as_bytes()), None, "{text}");
         }
         for text in ["", ".", "-", "1e5", "1,0", "1..0", "1.0.0", " 1", "0x1", "١", "--1", "NaN"] {
             assert_eq!(decimal(text.as_bytes()), None, "{text}");

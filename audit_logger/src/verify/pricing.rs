@@ -13,6 +13,7 @@ impl Audit<'_> {
     /// The price that a `systemEvent` tells, checked against the quotes.
     pub(super) fn told_price(&mut self, group: &Group, head: Head, event: &Item) -> Option<i64> {
         let price = event.cents.filter(|&cents| cents > 0)?;
+        self.counts.cached += 1;
         if let (Some(_), Some(at)) = (head.stock, event.at) {
             self.trace(event, price, at, group.transaction);
         }
@@ -21,7 +22,6 @@ impl Audit<'_> {
 
     /// A price in the log repeats a quote of the last 60 s.
     pub(super) fn trace(&mut self, event: &Item, price: i64, at: u64, number: u64) {
-        self.counts.cached += 1;
         let Some(stock) = event.stock else { return };
         let shown = Dollars::of(price);
         match self.quotes.trace(stock, price, at) {

@@ -106,7 +106,8 @@ pub struct VerifyReport {
     pub stocks: u64,
     /// Answers of the quote server.
     pub quotes: u64,
-    /// Prices used that another transaction had asked for, as far as the log tells them.
+    /// Commands that used a price which another transaction had asked for: a BUY, SELL or QUOTE
+    /// with its price event, and a command that armed an order without a quote of its own.
     pub cached_prices: u64,
     /// Armed orders that fired.
     pub fired: u64,

@@ -280,7 +280,11 @@ impl Reader<'_> {
         let text = self.element.field(field)?;
         let decimal = money::decimal(text.trim_ascii());
         if decimal.is_none() {
-            self.wrong(FindingKind::BadAmount, field, text, "is no decimal");
+            let why = match money::digits(text) {
+                0..=money::MOST_DIGITS => "is no decimal",
+                _ => "is no decimal, or has more digits than the 24 that schema validators take",
+            };
+            self.wrong(FindingKind::BadAmount, field, text, why);
         }
         decimal
     }

@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, expected, field_of};
 use super::element::Element;
 use super::findings::{FindingKind, Findings, quoted};
-use super::line::{Holds, command, equal, holds};
+use super::line::{self, Holds, equal, holds, without_blanks};
 use super::names::Names;
 use super::schema::Field;
 use super::words::{Argument, Verb};
@@ -24,8 +24,6 @@ struct Line {
     start: usize,
     len: u32,
     verb: Verb,
-    /// False where the line only might be a command (`[1]ADD,…`, a space before it).
-    certain: bool,
     /// The number of its user, if the log can hold one.
     owner: Option<u32>,
     /// Its number in the file.
@@ -97,29 +95,31 @@ impl Workload {
         self.lines.len() as u64
     }
 
-    /// Lines that are none, and not empty.
+    /// Lines that are neither commands nor blank.
     pub(super) const fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
     fn add(&mut self, line: &[u8], number: u64, names: &mut Names) {
-        let line = line.trim_ascii_end();
-        if line.is_empty() {
-            return;
-        }
-        let Some((verb, arguments, certain)) = command(line) else {
-            self.unreadable += 1;
-            return;
+        let (verb, arguments) = match line::read(line) {
+            line::Line::Blank => return,
+            line::Line::Unreadable => {
+                self.unreadable += 1;
+                return;
+            }
+            line::Line::Command(verb, arguments) => (verb, arguments),
         };
         let index = self.lines.len() as u32;
         let start = self.text.len();
         if let Some(arguments) = arguments {
-            // The comma stands for "there are arguments": `ADD,` has one, `ADD` has none.
-            self.text.push(b',');
-            self.text.extend_from_slice(arguments);
+            // Each behind a comma: `ADD,` has one argument, `ADD` has none.
+            for argument in arguments.split(|&byte| byte == b',').map(without_blanks) {
+                self.text.push(b',');
+                self.text.extend_from_slice(argument);
+            }
         }
         let len = (self.text.len() - start) as u32;
-        let mut line = Line { start, len, verb, certain, owner: None, number };
+        let mut line = Line { start, len, verb, owner: None, number };
         line.owner = self.user(line).map(|name| names.number(name));
         self.lines.push(line);
         if let Some(user) = line.owner
@@ -326,7 +326,7 @@ impl Workload {
             Some(queue) => queue.into_iter().for_each(&mut add),
             None => everyone.for_each(&mut add),
         }
-        missing.retain(|&(index, _)| index < limit && self.line(index).certain);
+        missing.retain(|&(index, _)| index < limit);
         missing.sort_unstable_by_key(|&(index, line)| (line, index));
         for (index, line) in missing {
             findings.add(FindingKind::WorkloadMissing, line, None, || {

@@ -157,6 +157,13 @@ const TABLE: &[(&str, &str, &str, FindingKind, usize)] = &[
         BadAmount,
         9,
     ),
+    (
+        "more digits than a validator takes",
+        "<funds>-73280.58</funds>",
+        "<funds>-7328000000000000000000000.58</funds>",
+        BadAmount,
+        9,
+    ),
     ("a price of nothing", "<price>7.00</price>", "<price>0.00</price>", BadAmount, 2),
     ("a negative price", "<price>7.00</price>", "<price>-7.00</price>", BadAmount, 2),
     ("an exponent", "<price>7.00</price>", "<price>7e0</price>", BadAmount, 2),

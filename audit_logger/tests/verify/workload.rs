@@ -135,21 +135,35 @@ fn several_files_are_one_workload() {
 }
 
 #[test]
-fn lines_that_only_might_be_commands_are_not_missed() {
+fn blanks_change_nothing_in_a_line() {
     let log = "\
 cmd 0 1 ADD u=alice f=5.00
 cash 0 1 add u=alice f=5.00
 cmd 1 2 DUMPLOG n=x
 ";
-    for odd in
-        ["[2]DISPLAY_SUMMARY,alice", " [2] DISPLAY_SUMMARY,alice", "[2]  DISPLAY_SUMMARY,alice"]
-    {
-        let workload = format!("[1] ADD,alice,5\n{odd}\n[3] DUMPLOG,x");
-        assert_good(&check_with(&script(log).xml(), &workload));
+    for odd in [
+        "[2]DISPLAY_SUMMARY,alice",
+        " [2] DISPLAY_SUMMARY,alice",
+        "\t[2]  DISPLAY_SUMMARY , alice \r",
+    ] {
+        let workload = format!("\n \t\r\n[1] ADD, alice ,5\n\n{odd}\n\r\n[3] DUMPLOG,x\n \n");
+        let report = check_with(&script(log).xml(), &workload);
+        assert_found(odd, &report, WorkloadMissing, 1);
         let with =
             log.replace("cmd 1 2 DUMPLOG", "cmd 1 2 DISPLAY_SUMMARY u=alice\ncmd 1 3 DUMPLOG");
-        assert_good(&check_with(&script(&with).xml(), &workload));
+        let report = check_with(&script(&with).xml(), &workload);
+        assert_good(&report);
+        assert_eq!(report.workload, Some((3, 0)), "{odd}");
     }
+}
+
+#[test]
+fn lines_without_a_command_are_counted_apart() {
+    let log = "\
+cmd 0 1 ADD u=alice f=5.00
+cash 0 1 add u=alice f=5.00
+cmd 1 2 DUMPLOG n=x
+";
     for unreadable in [
         "[0] ADD,alice,5",
         "[x] ADD,alice,5",

@@ -34,10 +34,9 @@ fn a_line_without_a_command_is_told_with_its_place() {
     let long = vec![b'x'; 10_000_000];
     let numbered_long = [b"[2] ADD,a,", &long[..]].concat();
     let table: &[(&[u8], usize, &str)] = &[
-        (b"", 1, "'['"),
         (b"hello", 1, "'['"),
+        (b"  hello", 3, "'['"),
         (b"ADD,a,1.00", 1, "'['"),
-        (b" [2] ADD,a,1.00", 1, "'['"),
         (b"[] ADD,a,1.00", 2, "a positive number"),
         (b"[0] ADD,a,1.00", 2, "a positive number"),
         (b"[-2] ADD,a,1.00", 2, "a positive number"),

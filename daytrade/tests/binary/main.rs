@@ -19,6 +19,7 @@ mod interrupt;
 // The slow reading of the rules that the rules themselves are tested against.
 #[path = "../../../domain/tests/invariants/model.rs"]
 mod model;
+mod one_grammar;
 mod orders;
 mod parquet_export;
 mod proof;

@@ -194,13 +194,20 @@ fn xml_holds(char: char) -> bool {
     !char.is_control() && !matches!(char, '\u{fffe}' | '\u{ffff}')
 }
 
-/// Whether the text is a decimal in the sense of XML Schema (`xs:decimal`).
-fn is_decimal(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let points = digits.bytes().filter(|&byte| byte == b'.').count();
-    digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+/// The most digits of a decimal that the log holds: what libxml2 (`xmllint --schema`) takes for an
+/// `xs:decimal`. Zeros before the first other digit of the whole part do not count.
+const MOST_DIGITS: usize = 24;
+
+/// Whether the XML log can hold the text as funds: a decimal in the sense of XML Schema
+/// (`xs:decimal`) with at most 24 digits.
+pub fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let points = unsigned.bytes().filter(|&byte| byte == b'.').count();
+    let digits = unsigned.trim_start_matches('0').bytes().filter(u8::is_ascii_digit).count();
+    unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         && points <= 1
-        && digits.len() > points
+        && unsigned.len() > points
+        && digits <= MOST_DIGITS
 }
 
 /// Longest piece of a bad argument that an error message quotes, in bytes.
@@ -210,7 +217,8 @@ const QUOTED_BYTES: usize = 80;
 /// times its length.
 const QUOTED_EXTRA: usize = 8;
 
-fn quoted(text: &[u8]) -> String {
+/// The beginning of `text` as an error message can show it: printable ASCII, and not endless.
+pub fn quoted(text: &[u8]) -> String {
     let shown = &text[..text.len().min(QUOTED_BYTES)];
     let mut out = shown.escape_ascii().to_string();
     if shown.len() < text.len() {
@@ -286,6 +294,16 @@ mod tests {
         let long = refused("BUY,u,GOOGL,1.00");
         assert_eq!((long.stock, long.code), (None, MalformedCode::InvalidStock));
         assert!(long.message.contains("stock is 'GOOGL'"), "{}", long.message);
+        let digits = "9".repeat(25);
+        for text in [digits.clone(), format!("0.{digits}"), format!("-1.{digits}")] {
+            let many = refused(&format!("ADD,u,{text}"));
+            assert_eq!((many.funds, many.code), (None, MalformedCode::InvalidAmount));
+            assert!(many.message.contains(&format!("amount is '{text}'")), "{}", many.message);
+        }
+        let endless = refused(&format!("ADD,u,{}", "9".repeat(60_000)));
+        assert!(endless.funds.is_none() && endless.message.len() < 300, "{}", endless.message);
+        let held = format!("-001.{}", &digits[2..]);
+        assert_eq!(refused(&format!("ADD,u,{held}")).funds.as_deref(), Some(held.as_str()));
         let control = refused("ADD,a\u{1}b,1.00");
         assert_eq!((control.user, control.code), (None, MalformedCode::InvalidUser));
         assert!(control.message.contains("a\\x01b"), "{}", control.message);
