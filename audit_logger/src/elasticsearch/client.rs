@@ -99,10 +99,26 @@ impl Answer {
             .map_err(|error| SinkError::Unavailable(format!("an answer of another form: {error}")))
     }
 
-    /// What the server says is wrong. Somebody may put it right, so it is tried again: a wrong
-    /// password as well as a server that has just begun to start.
+    /// What the server says is wrong. It lasts where the server does not know this user or lets it
+    /// do too little; an index that takes no writes says 403 as well, and may take some later.
     pub(super) fn failed(&self) -> SinkError {
-        SinkError::Unavailable(format!("{} (status {})", self.reason(), self.status))
+        let text = format!("{} (status {})", self.reason(), self.status);
+        match self.status {
+            401 => SinkError::Refused(text),
+            403 if !self.kind().ends_with("block_exception") => SinkError::Refused(text),
+            _ => SinkError::Unavailable(text),
+        }
+    }
+
+    /// As [`failed`](Self::failed), for what every Elasticsearch does: a server that knows no such
+    /// request is another one.
+    pub(super) fn failed_to_prepare(&self) -> SinkError {
+        match (self.failed(), self.status) {
+            (SinkError::Unavailable(text), 400 | 404 | 405) => {
+                SinkError::Refused(format!("expected an Elasticsearch server: {text}"))
+            }
+            (error, _) => error,
+        }
     }
 
     /// The reason that the server gives.
@@ -135,16 +151,23 @@ pub(super) fn reason_of(error: &Value) -> String {
 }
 
 /// What went wrong on the way, with its causes: the library tells only that something did. The
-/// address is no part of it.
+/// address is no part of it. A TLS handshake that fails for what either side sent fails again.
 fn unreachable(error: &elasticsearch::Error) -> SinkError {
     let mut parts: Vec<String> = Vec::new();
+    let mut lasts = false;
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(cause) = source {
         let text = cause.to_string();
         if parts.last() != Some(&text) {
             parts.push(text);
         }
+        let io = cause.downcast_ref::<std::io::Error>();
+        lasts |= cause.is::<rustls::Error>()
+            || io
+                .and_then(std::io::Error::get_ref)
+                .is_some_and(|inner| inner.is::<rustls::Error>());
         source = cause.source();
     }
-    SinkError::Unavailable(parts.join(": "))
+    let text = parts.join(": ");
+    if lasts { SinkError::Refused(text) } else { SinkError::Unavailable(text) }
 }

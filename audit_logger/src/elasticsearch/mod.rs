@@ -124,6 +124,10 @@ impl Sink for ElasticsearchSink {
         self.url.to_string()
     }
 
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        setup::prepare(&Client::new(&self.url, "daytrade")?).await
+    }
+
     async fn position(&mut self, log: &LogId) -> Result<Position, SinkError> {
         // What was known may be wrong: begin anew.
         self.session = None;

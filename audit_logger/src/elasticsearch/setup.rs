@@ -41,7 +41,7 @@ pub(super) async fn prepare(client: &Client) -> Result<(), SinkError> {
         let made = client.ask(Method::Put, &format!("/{INDEX}"), Some(&body)).await?;
         // Another follower may have been faster.
         if !made.ok() && made.kind() != "resource_already_exists_exception" {
-            return Err(made.failed());
+            return Err(made.failed_to_prepare());
         }
     } else if !there.ok() {
         return Err(there.failed());
@@ -57,14 +57,14 @@ async fn put_template(client: &Client) -> Result<(), SinkError> {
         return Ok(());
     }
     if put.status != 400 || !put.reason().contains("lifecycle") {
-        return Err(put.failed());
+        return Err(put.failed_to_prepare());
     }
     if let Some(inner) = template["template"].as_object_mut() {
         inner.remove("lifecycle");
     }
     let again = client.ask(Method::Put, TEMPLATE, Some(&template)).await?;
     if !again.ok() {
-        return Err(again.failed());
+        return Err(again.failed_to_prepare());
     }
     tracing::warn!(
         "the search server knows no lifecycle of data streams: old entries stay until somebody \

@@ -71,7 +71,7 @@ impl SearchUrl {
 }
 
 /// Text with its `%XX` resolved.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {

@@ -19,6 +19,9 @@ use tokio::time::sleep;
 /// noticed.
 const LONGEST_WAIT: u32 = 100;
 
+/// How often it is looked whether a follower has reached its store.
+const STARTED_POLL: Duration = Duration::from_millis(2);
+
 /// How often at most it is noted beside the log how far a store is, while it is busy.
 const NOTED_EVERY: Duration = Duration::from_secs(1);
 
@@ -148,6 +151,8 @@ impl Follower {
                 status: tell,
                 rate: Rate::default(),
                 attempts: 0,
+                prepared: false,
+                warned: None,
                 enrolled: None,
                 meter: Meter::new(name),
             };
@@ -171,6 +176,19 @@ impl Follower {
     /// What the store is called.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Blocks until the store has been reached or its first failure is known, for `patience` at
+    /// most; returns what the follower is doing then.
+    pub fn wait_started(&self, patience: Duration) -> Status {
+        let begun = Instant::now();
+        loop {
+            let status = self.status();
+            if status.state != State::Starting || begun.elapsed() >= patience {
+                return status;
+            }
+            thread::sleep(STARTED_POLL);
+        }
     }
 
     /// What it is doing now.
@@ -224,6 +242,10 @@ struct Work<S> {
     status: watch::Sender<Status>,
     rate: Rate,
     attempts: u32,
+    /// Whether the store has what it needs.
+    prepared: bool,
+    /// The failure that was warned of, until something goes right.
+    warned: Option<String>,
     /// What was noted of the store beside the log last, and when.
     enrolled: Option<(u64, Instant)>,
     meter: Meter,
@@ -239,9 +261,15 @@ impl<S: Sink> Work<S> {
     async fn run(&mut self) {
         loop {
             let Err(trouble) = self.follow().await;
+            let (store, address) = (self.sink.name(), self.sink.address());
             let reason = match trouble {
                 Trouble::Never(reason) => {
-                    tracing::error!(store = self.sink.name(), reason, "follower gave up");
+                    tracing::error!(
+                        store,
+                        address,
+                        reason,
+                        "audit store failed, no more is stored"
+                    );
                     self.enter(State::Refused(reason));
                     return;
                 }
@@ -249,10 +277,33 @@ impl<S: Sink> Work<S> {
             };
             self.attempts += 1;
             let attempts = self.attempts;
+            let longest = self.options.retry * LONGEST_WAIT;
+            // Said once, not at every attempt.
+            if self.warned.as_ref() != Some(&reason) {
+                let retry_every_s = longest.as_secs_f64();
+                tracing::warn!(
+                    store,
+                    address,
+                    reason,
+                    retry_every_s,
+                    "audit store unavailable, retrying"
+                );
+                self.warned = Some(reason.clone());
+            } else {
+                tracing::debug!(store, address, reason, attempts, "audit store still unavailable");
+            }
             let doubled = (1 << (attempts - 1).min(16)).min(LONGEST_WAIT);
-            tracing::warn!(store = self.sink.name(), reason, attempts, "follower tries again");
             self.enter(State::Waiting { reason, attempts });
             sleep(self.options.retry * doubled).await;
+        }
+    }
+
+    /// Something went right.
+    fn recovered(&mut self) {
+        self.attempts = 0;
+        if self.warned.take().is_some() {
+            let (store, address) = (self.sink.name(), self.sink.address());
+            tracing::warn!(store, address, "audit store available again");
         }
     }
 
@@ -271,6 +322,12 @@ impl<S: Sink> Work<S> {
 
     /// Follows from where the store stands until something goes wrong.
     async fn follow(&mut self) -> Result<std::convert::Infallible, Trouble> {
+        if !self.prepared {
+            self.sink.prepare().await?;
+            self.prepared = true;
+            self.recovered();
+            self.enter(State::Following);
+        }
         let log = loop {
             if let Some(log) = LogId::of(&self.folder)? {
                 break log;
@@ -285,7 +342,7 @@ impl<S: Sink> Work<S> {
         self.tell(position.next, &mut frontier, None)?;
         loop {
             let Some(batch) = tail.next_batch(self.options.batch_entries)? else {
-                self.attempts = 0;
+                self.recovered();
                 self.rate.pause();
                 self.enrol(tail.position().next, true);
                 pace.saw(Instant::now(), self.tell(tail.position().next, &mut frontier, None)?);
@@ -296,7 +353,7 @@ impl<S: Sink> Work<S> {
             // Batches that only close a log move nothing that a store shows; but the position must
             // be one of the log's, so it moves with them.
             self.sink.write(&log, &batch, self.rate.per_second).await?;
-            self.attempts = 0;
+            self.recovered();
             self.rate.took(batch.len() as u64);
             self.enrol(batch.after.next, false);
             let log_next = self.tell(batch.after.next, &mut frontier, Some(&batch))?;

@@ -119,6 +119,15 @@ pub trait Sink {
         self.name().to_string()
     }
 
+    /// Connects and makes what the store needs before the first log: called once, when a follower
+    /// starts.
+    ///
+    /// # Errors
+    /// The store cannot be asked now, or will not take any log of this program.
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// Where the store stands in `log`; a log that is new to it begins at [`Position::START`].
     /// Connects anew where the connection was lost.
     ///

@@ -3,38 +3,38 @@
 //! Nothing that a user typed is ever part of a statement: texts travel in the binary COPY and as
 //! parameters, and the names of tables are made of numbers only.
 //!
+//! * `url`, `pgpass`: where a server is, and what is needed to get in.
+//! * `tls`: encrypted connections, with the modes of libpq.
+//! * `connect`: connecting, and which failures last.
 //! * [`schema`]: migrations, and the tables of a log and its days.
 //! * [`row`]: an entry as the columns that analysts ask for.
 //! * [`copy`]: rows in the binary form of COPY.
 //! * [`one_by_one`]: the same rows one by one, as a yardstick.
 //! * `select`: which rows a filter asks for.
 
+mod connect;
 pub mod copy;
 mod mirror;
 pub mod one_by_one;
+mod pgpass;
 pub mod row;
 pub mod schema;
 pub(crate) mod select;
+mod tls;
+mod url;
 
+pub(crate) use connect::failed;
 pub use mirror::PostgresMirror;
+pub use url::PostgresUrl;
 
 use crate::follow::{Batch, LogId, Position, Record, Sink, SinkError, time_of};
 use crate::log::ChainHash;
 use copy::Rows;
 use futures_util::SinkExt as _;
 use rustc_hash::FxHashSet;
-use std::fmt;
 use std::pin::pin;
-use std::str::FromStr;
 use std::time::Duration;
-use tokio::time::timeout;
-use tokio_postgres::{Client, Config, NoTls};
-
-/// How long a server may take to let us in. A server that hangs is tried again, not waited for.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a server may be silent before its connection counts as dead.
-const DEAD_AFTER: Duration = Duration::from_secs(30);
+use tokio_postgres::Client;
 
 /// Bytes of rows that are handed over at once.
 const COPY_CHUNK: usize = 256 << 10;
@@ -48,94 +48,6 @@ const SUMMARISE_LEAST: usize = 20_000;
 
 /// Fewer rows in a batch than this are few.
 const RESTS_BELOW: usize = 5_000;
-
-/// Where a Postgres is: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`.
-#[derive(Clone)]
-pub struct PostgresUrl {
-    // Options are handed around with URLs in them, and this is large.
-    config: Box<Config>,
-    shown: String,
-}
-
-impl FromStr for PostgresUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<PostgresUrl, String> {
-        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return Err("`postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE` is expected".into());
-        }
-        let mut config = Config::from_str(text).map_err(|error| describe(&error))?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err("a host is missing".to_string());
-        }
-        config
-            .application_name("daytrade")
-            .connect_timeout(CONNECT_TIMEOUT)
-            .keepalives_idle(Duration::from_secs(10))
-            .tcp_user_timeout(DEAD_AFTER);
-        Ok(PostgresUrl { config: Box::new(config), shown: without_password(text) })
-    }
-}
-
-impl fmt::Display for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-impl fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-/// The URL without what only its owner may know: a password before the host or among the options.
-fn without_password(url: &str) -> String {
-    let (address, _) = url.split_once('?').unwrap_or((url, ""));
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_string() };
-    match rest.rsplit_once('@') {
-        Some((who, place)) => {
-            let user = who.split_once(':').map_or(who, |(user, _)| user);
-            format!("{scheme}://{user}@{place}")
-        }
-        None => address.to_string(),
-    }
-}
-
-impl PostgresUrl {
-    /// Connects, with the schema in place.
-    ///
-    /// # Errors
-    /// The server cannot be reached, or holds a schema that this program does not know.
-    pub async fn connect(&self) -> Result<Client, SinkError> {
-        let mut client = self.look().await?;
-        match timeout(CONNECT_TIMEOUT, schema::migrate(&mut client)).await {
-            Ok(migrated) => migrated.map(|()| client),
-            Err(_) => Err(SinkError::Unavailable(format!("{self}: no answer"))),
-        }
-    }
-
-    /// Connects and changes nothing.
-    ///
-    /// # Errors
-    /// The server cannot be reached.
-    pub async fn look(&self) -> Result<Client, SinkError> {
-        let open = async {
-            let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
-            tokio::spawn(async move {
-                // Whoever uses the client is told the same.
-                if let Err(error) = connection.await {
-                    tracing::debug!(error = describe(&error), "connection to postgres ended");
-                }
-            });
-            Ok(client)
-        };
-        match timeout(CONNECT_TIMEOUT, open).await {
-            Ok(opened) => opened,
-            Err(_) => Err(SinkError::Unavailable(format!("{self}: no answer"))),
-        }
-    }
-}
 
 /// Whether the schema is there; one of a later version than this program knows is refused.
 pub(crate) async fn check_schema(client: &Client) -> Result<bool, SinkError> {
@@ -194,6 +106,8 @@ pub struct PostgresSink {
     folder: String,
     server: String,
     session: Option<Session>,
+    /// The last write failed in a way that lasts, if nothing has changed since.
+    failed_before: bool,
 }
 
 /// A connection, and what is known of the log on it.
@@ -209,7 +123,13 @@ struct Session {
 impl PostgresSink {
     /// A sink that connects when it is first asked. `folder` and `server` name the log to people.
     pub fn new(url: PostgresUrl, folder: &str, server: &str) -> PostgresSink {
-        PostgresSink { url, folder: folder.to_string(), server: server.to_string(), session: None }
+        PostgresSink {
+            url,
+            folder: folder.to_string(),
+            server: server.to_string(),
+            session: None,
+            failed_before: false,
+        }
     }
 
     async fn open(&mut self, log: &LogId) -> Result<Position, SinkError> {
@@ -238,6 +158,11 @@ impl Sink for PostgresSink {
         self.url.to_string()
     }
 
+    async fn prepare(&mut self) -> Result<(), SinkError> {
+        let client = self.url.connect().await?;
+        schema::check_privileges(&client).await
+    }
+
     async fn position(&mut self, log: &LogId) -> Result<Position, SinkError> {
         // What is known of the old connection may be wrong: begin anew.
         self.session = None;
@@ -246,7 +171,19 @@ impl Sink for PostgresSink {
 
     async fn write(&mut self, log: &LogId, batch: &Batch, rate: f64) -> Result<(), SinkError> {
         let session = self.session.as_mut().ok_or_else(SinkError::not_connected)?;
-        session.write(log, batch, rate).await
+        let written = session.write(log, batch, rate).await;
+        let failed_before = std::mem::replace(
+            &mut self.failed_before,
+            matches!(written, Err(SinkError::Refused(_))),
+        );
+        match written {
+            // The tables may have been made anew (`audit rebuild`): what is known of them is from
+            // before. A failure that lasts comes again.
+            Err(SinkError::Refused(reason)) if !failed_before => {
+                Err(SinkError::Unavailable(reason))
+            }
+            written => written,
+        }
     }
 
     async fn reset(&mut self, log: &LogId) -> Result<(), SinkError> {
@@ -328,52 +265,5 @@ impl Session {
             }
         }
         Ok(())
-    }
-}
-
-/// A failure as the follower tells it.
-pub(crate) fn failed(error: tokio_postgres::Error) -> SinkError {
-    // Waiting helps neither a wrong password nor a database that is not there, but somebody may put
-    // it right: these are told and tried again like any other.
-    SinkError::Unavailable(describe(&error))
-}
-
-/// What went wrong, with its causes: the library tells only that something did.
-fn describe(error: &tokio_postgres::Error) -> String {
-    if let Some(told) = error.as_db_error() {
-        return format!("{} ({})", told.message(), told.code().code());
-    }
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_never_shown() {
-        for (url, shown) in [
-            ("postgres://ann:s3cret@db:5433/audit", "postgres://ann@db:5433/audit"),
-            ("postgres://ann:s3@cret@db/audit", "postgres://ann@db/audit"),
-            ("postgres://db/audit?user=ann&password=s3cret", "postgres://db/audit"),
-            ("postgres://ann@db/audit", "postgres://ann@db/audit"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
-        let url: PostgresUrl = "postgres://ann:s3cret@db/audit".parse().unwrap();
-        assert!(!format!("{url} {url:?}").contains("s3cret"));
-    }
-
-    #[test]
-    fn what_is_no_postgres_url_is_refused() {
-        for text in ["", "mysql://db/audit", "db/audit", "postgres://", "postgres:///audit"] {
-            assert!(text.parse::<PostgresUrl>().is_err(), "{text:?}");
-        }
     }
 }

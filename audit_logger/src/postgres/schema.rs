@@ -64,6 +64,35 @@ pub(super) async fn version(client: &impl GenericClient) -> Result<i32, SinkErro
     Ok(client.query_one(newest, &[]).await.map_err(failed)?.get(0))
 }
 
+/// Checks that this role may do what a follower does.
+///
+/// # Errors
+/// The server cannot be asked, or something is missing.
+pub async fn check_privileges(client: &Client) -> Result<(), SinkError> {
+    let statement = "\
+        SELECT current_user::text, \
+               has_schema_privilege('daytrade', 'CREATE'), \
+               has_table_privilege('daytrade.logs', 'SELECT') \
+               AND has_table_privilege('daytrade.logs', 'INSERT') \
+               AND has_table_privilege('daytrade.logs', 'UPDATE'), \
+               pg_has_role(relowner, 'USAGE') \
+        FROM pg_class WHERE oid = 'daytrade.entries'::regclass";
+    let row = client.query_one(statement, &[]).await.map_err(failed)?;
+    let user: String = row.get(0);
+    let may: [bool; 3] = [1, 2, 3].map(|column| row.get(column));
+    let missing = [
+        "CREATE on schema daytrade",
+        "SELECT, INSERT and UPDATE on daytrade.logs",
+        "membership in the role that owns daytrade.entries (its partitions are made as needed)",
+    ];
+    let missing: Vec<&str> =
+        missing.into_iter().zip(may).filter(|(_, may)| !may).map(|(missing, _)| missing).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(SinkError::Refused(format!("role {user} lacks {}", missing.join("; "))))
+}
+
 /// Takes in a log that is new, with a table of its own.
 ///
 /// # Errors

@@ -13,8 +13,10 @@ mod following;
 mod full_disk;
 mod log;
 mod parity;
+mod permanent;
 mod rules;
 mod server;
+mod tls;
 #[path = "../query/world.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod world;

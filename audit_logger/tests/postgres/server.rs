@@ -3,7 +3,7 @@
 use audit_logger::postgres::PostgresUrl;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -21,6 +21,8 @@ pub(crate) struct Server {
     folder: TempDir,
     bin: PathBuf,
     port: u16,
+    /// More settings, as `name=value`.
+    settings: Vec<String>,
     process: Option<Child>,
 }
 
@@ -83,6 +85,30 @@ fn quiet_port() -> u16 {
 
 impl Server {
     pub(crate) fn start() -> Server {
+        Server::prepared(Vec::new(), |_| {})
+    }
+
+    /// A server with TLS, whose certificate and key are these (PEM). Client certificates that
+    /// `authority` has signed are taken.
+    pub(crate) fn start_with_tls(certificate: &str, key: &str, authority: &str) -> Server {
+        let files = [("server.crt", certificate), ("server.key", key), ("root.crt", authority)];
+        let settings = vec![
+            "ssl=on".to_string(),
+            "ssl_cert_file=server.crt".to_string(),
+            "ssl_key_file=server.key".to_string(),
+            "ssl_ca_file=root.crt".to_string(),
+        ];
+        Server::prepared(settings, |server| {
+            for (name, text) in files {
+                let path = server.folder.path().join("data").join(name);
+                fs::write(&path, text).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+                server.own(&path);
+            }
+        })
+    }
+
+    fn prepared(settings: Vec<String>, prepare: impl FnOnce(&Server)) -> Server {
         let folder = tempfile::tempdir().unwrap();
         if let Some(user) = other_user() {
             chown(folder.path(), Some(user), Some(user)).unwrap();
@@ -96,9 +122,25 @@ impl Server {
             .expect("initdb starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = quiet_port();
-        let mut server = Server { folder, bin, port, process: None };
+        let mut server = Server { folder, bin, port, settings, process: None };
+        prepare(&server);
         server.run();
         server
+    }
+
+    /// From now on only who fits one of `rules` gets in (lines of `pg_hba.conf`).
+    pub(crate) fn admit(&self, rules: &str) {
+        let path = self.folder.path().join("data/pg_hba.conf");
+        let sql = self.sql();
+        fs::write(&path, rules).unwrap();
+        sql.run("SELECT pg_reload_conf()");
+        // The rules of the moment are shown by whoever reads the file; those of new connections
+        // come a moment later.
+        let started = Instant::now();
+        while self.try_client().is_some() {
+            assert!(started.elapsed() < PATIENCE, "the rules let everybody in");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Gives a folder to the user as whom the server runs.
@@ -132,6 +174,7 @@ impl Server {
                     // A process that is killed takes nothing from the page cache.
                     .args(["-c", "fsync=off", "-c", "shared_buffers=32MB"])
                     .args(["-c", "autovacuum=off", "-c", "max_connections=20"])
+                    .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
                     .current_dir(self.folder.path())
                     .stdin(Stdio::null())
                     .stdout(Stdio::null())
@@ -147,6 +190,11 @@ impl Server {
             assert!(started.elapsed() < PATIENCE, "postgres does not start:\n{}", log());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The part of an address behind the user: host, port and a slash.
+    pub(crate) fn place(&self) -> String {
+        format!("127.0.0.1:{}/", self.port)
     }
 
     pub(crate) fn url(&self) -> PostgresUrl {
