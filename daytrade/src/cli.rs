@@ -82,7 +82,7 @@ pub struct ReplayOptions {
     pub setup: SetupArgs,
 
     /// A Postgres that follows the log while the run goes on:
-    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`. The run waits at its end until every
+    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`. The run waits at its end until every
     /// entry is there; a server that is slow or gone never holds it up before
     #[arg(long, value_name = "URL")]
     pub audit: Option<PostgresUrl>,
@@ -110,7 +110,9 @@ pub struct ReplayOptions {
     #[arg(long, requires = "out")]
     pub resume: bool,
 
-    /// End with exit code 3 if a line of the files holds no command
+    /// End with exit code 3 if a line of the files holds no command, or if a command was rejected
+    /// because no price could be fetched; do not begin (exit code 1) if a quote server at
+    /// `tcp://HOST:PORT` takes no connection
     #[arg(long)]
     pub strict: bool,
 

@@ -1,6 +1,7 @@
 //! The stores that follow the log of a run, and what is told of them.
 
 use crate::terminal::warn;
+use anyhow::anyhow;
 use audit_logger::elasticsearch::dead::DeadLetters;
 use audit_logger::elasticsearch::{self, ElasticsearchSink, SearchUrl};
 use audit_logger::follow::{
@@ -12,6 +13,10 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// How long the start waits for the stores to answer. One that is only slow is waited for no
+/// longer: it follows when it can.
+const START_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often what a follower does is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
@@ -123,6 +128,35 @@ impl Store {
     }
 }
 
+/// Starts a follower for each of `stores` and waits until each has been reached or is known not to
+/// be. One that is unavailable holds nothing up: its follower has said so, and tries again.
+///
+/// # Errors
+/// A store will never take the log, for a reason that only somebody can put right.
+pub fn start(
+    stores: &[Store],
+    folder: &Path,
+    server: &str,
+    durable: &watch::Receiver<u64>,
+) -> anyhow::Result<Vec<Follower>> {
+    let started = stores.iter().map(|store| store.follow(folder, server, Some(durable.clone())));
+    let followers = started.collect::<anyhow::Result<Vec<Follower>>>()?;
+    let deadline = Instant::now() + START_PATIENCE;
+    for (store, follower) in stores.iter().zip(&followers) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match follower.wait_started(left).state {
+            State::Refused(reason) => {
+                return Err(anyhow!("failed to open the audit store {store}: {reason}"));
+            }
+            State::Starting => warn(format_args!(
+                "warning: {store} has not answered yet; entries follow once it does"
+            )),
+            _ => {}
+        }
+    }
+    Ok(followers)
+}
+
 /// Shows how far `followers` are until each has every entry before `next`, or for good if that is
 /// none. Tells each trouble once. Returns what it came to; one that refuses the log is waited for
 /// no more.
@@ -138,14 +172,15 @@ pub fn watch_until(followers: &[Follower], next: Option<u64>) -> anyhow::Result<
             bar.finish_and_clear();
             let faults = followers.iter().zip(&all).filter_map(|(follower, status)| {
                 let State::Refused(reason) = &status.state else { return None };
-                Some(format!("{}: {reason}", follower.name()))
+                let (name, stored) = (follower.name(), HumanCount(status.next - 1));
+                let all = HumanCount(next.unwrap_or(status.log_next) - 1);
+                Some(format!(
+                    "{name}: the store is incomplete, it has {stored} of {all} entries: {reason}; \
+                     the log has them all: `daytrade audit follow` goes on once the cause is gone"
+                ))
             });
             let faults: Vec<String> = faults.collect();
-            return if faults.is_empty() {
-                Ok(all)
-            } else {
-                Err(anyhow::anyhow!(faults.join("\n")))
-            };
+            return if faults.is_empty() { Ok(all) } else { Err(anyhow!(faults.join("\n"))) };
         }
         for ((follower, status), told) in followers.iter().zip(&all).zip(&mut told) {
             let (State::Waiting { reason, .. } | State::Refused(reason)) = &status.state else {
@@ -154,17 +189,13 @@ pub fn watch_until(followers: &[Follower], next: Option<u64>) -> anyhow::Result<
             if told == reason {
                 continue;
             }
+            // The follower itself has said why; this is what it means for whoever waits.
             let outlook = if refused(status) {
-                "refuses this log"
+                "takes no more entries"
             } else {
-                "does not take entries now, it is tried again"
+                "is waited for (Ctrl-C ends that: the log is whole, `daytrade audit follow` goes on)"
             };
-            bar.suspend(|| {
-                warn(format_args!(
-                    "{} {outlook} (the log has them all): {reason}",
-                    follower.name()
-                ));
-            });
+            bar.suspend(|| warn(format_args!("{} {outlook}: {reason}", follower.name())));
             told.clone_from(reason);
         }
         let shown =

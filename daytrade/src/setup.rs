@@ -1,13 +1,18 @@
 //! How the system is set up, as the command line says: the same options wherever it runs.
 
+use crate::Failure;
 use crate::cli::QuoteSource;
 use crate::system::SystemOptions;
+use crate::terminal::warn;
+use anyhow::anyhow;
 use autotx::FarPolicy;
 use bus::quotes::QUOTE_TTL;
 use clap::Args;
+use quote_manager::cache::RedisCache;
 use quote_manager::simulator::{DelayModel, Faults};
 use quote_manager::source::{ClientOptions, StrategyKind};
 use std::time::Duration;
+use tokio::runtime::Builder;
 
 #[derive(Args)]
 pub struct SetupArgs {
@@ -65,7 +70,7 @@ pub struct SetupArgs {
     /// A Redis in which the quote managers share their prices:
     /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` or `unix:///PATH`. Each start has keys of
     /// its own there, `daytrade:RUN:quote:STOCK`: a price that is used stands in the log that used
-    /// it. A Redis that fails holds nothing up. Not with a clock that runs faster than time
+    /// it. A Redis that fails, or is not there yet, holds nothing up. Not with a clock that runs faster than time
     #[arg(long, value_name = "URL")]
     pub quote_cache: Option<String>,
 
@@ -75,6 +80,34 @@ pub struct SetupArgs {
 }
 
 impl SetupArgs {
+    /// Checks the addresses of the servers that are asked for: that of a quote server by
+    /// connecting to it, without a request, which might cost something.
+    ///
+    /// # Errors
+    /// An address is none; or the quote server cannot be reached, where `strict` (else that is a
+    /// warning: it may come later).
+    pub fn check(&self, strict: bool) -> Result<(), Failure> {
+        if let Some(url) = &self.quote_cache {
+            RedisCache::check_url(url).map_err(|error| Failure::Usage(error.into()))?;
+        }
+        let QuoteSource::Server { address, connect } = &self.quotes else { return Ok(()) };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let reached = runtime.block_on(connect.check());
+        // A name that is still being looked up is not waited for.
+        runtime.shutdown_background();
+        match reached {
+            Ok(()) => Ok(()),
+            Err(error) if strict => Err(anyhow!("tcp://{address}: {error}").into()),
+            Err(error) => {
+                warn(format_args!(
+                    "warning: tcp://{address}: {error}; commands that need a price are rejected \
+                     until it can be reached"
+                ));
+                Ok(())
+            }
+        }
+    }
+
     /// The system that is asked for; `workers` of them if the command line names no number.
     /// Nobody listens to it yet.
     pub fn system(&self, workers: usize) -> SystemOptions {

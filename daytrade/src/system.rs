@@ -76,6 +76,7 @@ pub struct System {
     pub accounts: AccountDesk,
     shards: Vec<Addr<ShardActor>>,
     managers: Vec<Addr<QuoteManager>>,
+    source: Source,
     autotx: Addr<AutoTxActor>,
     entry_log: EntryLog,
     log: Addr<LogWriterActor>,
@@ -88,6 +89,8 @@ pub struct Stopped {
     pub unattended: Unattended,
     pub orders: AutoTxStats,
     pub quotes: QuoteStats,
+    /// What went wrong last at the quote server, with its address.
+    pub quote_failure: Option<String>,
     pub log: LogSummary,
 }
 
@@ -182,7 +185,7 @@ impl System {
         let accounts =
             AccountDesk::new(shards.iter().map(|shard| shard.clone().recipient()).collect());
         let arbiters = places.arbiters;
-        Ok(System { queue, accounts, shards, managers, autotx, entry_log, log, arbiters })
+        Ok(System { queue, accounts, shards, managers, source, autotx, entry_log, log, arbiters })
     }
 
     /// From now on `listener` hears of every fresh price.
@@ -246,13 +249,14 @@ impl System {
             unattended.add(retired.unattended);
         }
         let quotes = self.quotes().await?;
+        let quote_failure = self.source.last_failure();
         let log = self.log.send(CloseLog).await??;
         for arbiter in self.arbiters {
             arbiter.stop();
             // A thread that panicked has told so itself.
             let _ = arbiter.join();
         }
-        Ok(Stopped { accounts, unattended, orders, quotes, log })
+        Ok(Stopped { accounts, unattended, orders, quotes, quote_failure, log })
     }
 }
 

@@ -177,6 +177,7 @@ impl Frontend {
             actix_web::rt::spawn(push_updates(app.clone(), updates)),
             actix_web::rt::spawn(push_market(app.clone())),
             actix_web::rt::spawn(every_second(app.clone())),
+            actix_web::rt::spawn(check_provider(app.clone())),
         ];
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
@@ -299,6 +300,17 @@ async fn push_market(app: web::Data<App>) {
                 )
             });
         }
+    }
+}
+
+/// Warns at the start of an identity provider that does not answer. Sign-in with passwords needs
+/// none, and each sign-in with the provider asks it again.
+async fn check_provider(app: web::Data<App>) {
+    if let Some(oidc) = &app.oidc
+        && let Err(error) = oidc.check().await
+    {
+        let (issuer, reason) = (oidc.issuer(), error.to_string());
+        tracing::warn!(issuer, reason, "identity provider unavailable, nobody can sign in with it");
     }
 }
 

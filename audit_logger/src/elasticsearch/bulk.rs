@@ -203,6 +203,7 @@ async fn deliver(client: &Client, path: &str, piece: Piece) -> Result<Vec<DeadLe
 fn sort_out(piece: &Piece, items: &[Item], dead: &mut Vec<DeadLetter>) -> (Vec<usize>, SinkError) {
     let mut again = Vec::new();
     let mut reason = String::new();
+    let mut lasts = false;
     for (at, item) in items.iter().enumerate() {
         let Created { status, error } = &item.create;
         let kind = error["type"].as_str().unwrap_or_default();
@@ -215,6 +216,8 @@ fn sort_out(piece: &Piece, items: &[Item], dead: &mut Vec<DeadLetter>) -> (Vec<u
                 dead.push(piece.letter(at, reason_of(error)));
             }
             _ => {
+                // This user may not write there.
+                lasts |= kind == "security_exception";
                 if reason.is_empty() {
                     reason = format!("{} (status {status})", reason_of(error));
                 }
@@ -222,7 +225,8 @@ fn sort_out(piece: &Piece, items: &[Item], dead: &mut Vec<DeadLetter>) -> (Vec<u
             }
         }
     }
-    (again, SinkError::Unavailable(reason))
+    let error = if lasts { SinkError::Refused(reason) } else { SinkError::Unavailable(reason) };
+    (again, error)
 }
 
 /// Errors that every further attempt would meet again. Others with the same status can be the

@@ -1,7 +1,7 @@
 //! Questions to a search server, and its answers.
 
 use super::url::SearchUrl;
-use crate::follow::SinkError;
+use crate::follow::{SinkError, is_tls_failure};
 use bytes::Bytes;
 use elasticsearch::auth::Credentials;
 pub(super) use elasticsearch::http::Method;
@@ -161,11 +161,7 @@ fn unreachable(error: &elasticsearch::Error) -> SinkError {
         if parts.last() != Some(&text) {
             parts.push(text);
         }
-        let io = cause.downcast_ref::<std::io::Error>();
-        lasts |= cause.is::<rustls::Error>()
-            || io
-                .and_then(std::io::Error::get_ref)
-                .is_some_and(|inner| inner.is::<rustls::Error>());
+        lasts |= is_tls_failure(cause);
         source = cause.source();
     }
     let text = parts.join(": ");

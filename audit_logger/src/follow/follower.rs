@@ -152,7 +152,7 @@ impl Follower {
                 rate: Rate::default(),
                 attempts: 0,
                 prepared: false,
-                warned: None,
+                warned: false,
                 enrolled: None,
                 meter: Meter::new(name),
             };
@@ -244,8 +244,8 @@ struct Work<S> {
     attempts: u32,
     /// Whether the store has what it needs.
     prepared: bool,
-    /// The failure that was warned of, until something goes right.
-    warned: Option<String>,
+    /// Whether a failure was warned of since something went right.
+    warned: bool,
     /// What was noted of the store beside the log last, and when.
     enrolled: Option<(u64, Instant)>,
     meter: Meter,
@@ -277,10 +277,11 @@ impl<S: Sink> Work<S> {
             };
             self.attempts += 1;
             let attempts = self.attempts;
-            let longest = self.options.retry * LONGEST_WAIT;
             // Said once, not at every attempt.
-            if self.warned.as_ref() != Some(&reason) {
-                let retry_every_s = longest.as_secs_f64();
+            if std::mem::replace(&mut self.warned, true) {
+                tracing::debug!(store, address, reason, attempts, "audit store still unavailable");
+            } else {
+                let retry_every_s = (self.options.retry * LONGEST_WAIT).as_secs_f64();
                 tracing::warn!(
                     store,
                     address,
@@ -288,9 +289,6 @@ impl<S: Sink> Work<S> {
                     retry_every_s,
                     "audit store unavailable, retrying"
                 );
-                self.warned = Some(reason.clone());
-            } else {
-                tracing::debug!(store, address, reason, attempts, "audit store still unavailable");
             }
             let doubled = (1 << (attempts - 1).min(16)).min(LONGEST_WAIT);
             self.enter(State::Waiting { reason, attempts });
@@ -301,7 +299,7 @@ impl<S: Sink> Work<S> {
     /// Something went right.
     fn recovered(&mut self) {
         self.attempts = 0;
-        if self.warned.take().is_some() {
+        if std::mem::take(&mut self.warned) {
             let (store, address) = (self.sink.name(), self.sink.address());
             tracing::warn!(store, address, "audit store available again");
         }

@@ -166,3 +166,11 @@ impl SinkError {
         SinkError::Unavailable("not connected".to_string())
     }
 }
+
+/// Whether a TLS handshake failed for what either side sent, which another one would meet again: a
+/// connection that breaks is none of these. Libraries wrap the error in those of IO.
+pub(crate) fn is_tls_failure(error: &(dyn std::error::Error + 'static)) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    error.is::<rustls::Error>()
+        || io.and_then(std::io::Error::get_ref).is_some_and(|inner| is_tls_failure(inner))
+}

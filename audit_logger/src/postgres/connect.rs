@@ -3,7 +3,7 @@
 use super::schema;
 use super::tls::SslMode;
 use super::url::{CONNECT_TIMEOUT, PostgresUrl};
-use crate::follow::SinkError;
+use crate::follow::{SinkError, is_tls_failure};
 use std::error::Error as _;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -100,8 +100,11 @@ fn both(encrypted: Attempt, plain: &Error) -> SinkError {
         Attempt::Local(_) => true,
         Attempt::Failed(error) => is_permanent(error),
     } && is_permanent(plain);
-    let text =
-        format!("with TLS: {}; without TLS: {}", SinkError::from(encrypted), describe(plain));
+    let (encrypted, plain) = (SinkError::from(encrypted).to_string(), describe(plain));
+    let text = match encrypted == plain {
+        true => plain,
+        false => format!("with TLS: {encrypted}; without TLS: {plain}"),
+    };
     if lasts { SinkError::Refused(text) } else { SinkError::Unavailable(text) }
 }
 
@@ -163,11 +166,10 @@ fn is_permanent(error: &Error) -> bool {
         return PERMANENT.contains(&kind.as_str());
     }
     // A connection that breaks in the middle of a handshake says nothing of either side.
-    let broken = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    broken.is_none_or(|broken| {
-        let inner = broken.get_ref();
-        inner.is_some_and(|inner| inner.is::<rustls::Error>())
-            || broken.kind() == io::ErrorKind::InvalidInput
+    let cause = error.source();
+    cause.is_none_or(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        is_tls_failure(cause) || io.is_none_or(|io| io.kind() == io::ErrorKind::InvalidInput)
     })
 }
 

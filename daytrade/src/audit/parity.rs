@@ -20,7 +20,7 @@ pub struct ParityOptions {
     #[command(flatten)]
     data: Data,
 
-    /// A Postgres that follows the log: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
+    /// A Postgres that follows the log: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
 

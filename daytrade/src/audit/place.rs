@@ -14,7 +14,7 @@ pub struct Place {
     data: Data,
 
     /// Ask this Postgres, which followed the log, and not the log itself:
-    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`. The answer is the same as far as it has
+    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`. The answer is the same as far as it has
     /// followed. Where it has several logs, --data or --log says which
     #[arg(long, value_name = "URL")]
     from: Option<PostgresUrl>,

@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 struct Stores {
-    /// A Postgres: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
+    /// A Postgres: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`
     #[arg(long, value_name = "URL")]
     audit: Option<PostgresUrl>,
 

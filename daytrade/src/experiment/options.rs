@@ -73,7 +73,7 @@ pub struct TriggersOptions {
 
 #[derive(Args)]
 pub struct LoggingOptions {
-    /// A Postgres to measure: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`. What is written
+    /// A Postgres to measure: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`. What is written
     /// there is removed again; without it the stores in it are left out
     #[arg(long, value_name = "URL")]
     pub audit: Option<PostgresUrl>,

@@ -26,6 +26,7 @@ use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use audit_logger::proof::{InstallationKey, Keeper};
 use bus::Clock;
 use console::Console;
+use domain::trading::Reject;
 use folder::OutFolder;
 use frontend::StateView;
 use indicatif::HumanCount;
@@ -52,6 +53,7 @@ pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
         .iter()
         .map(|path| open(path, &options, &stop))
         .collect::<Result<Vec<_>, _>>()?;
+    options.setup.check(options.strict)?;
     let out = OutFolder::make(options.out.as_deref())?;
     let key = keys::of_run(&options.key)?;
     if key.is_none() && options.retain.is_some() {
@@ -188,10 +190,8 @@ async fn play(
     let mut writer = LogWriter::open(&out.log(), lock, end, log_options)?;
     let keeper = Keeper::start(&out.log(), key.cloned(), !options.no_compress)?;
     writer.tell_closed(keeper.listener());
-    let followers = Store::given(options.audit.as_ref(), options.search.as_ref())
-        .iter()
-        .map(|store| store.follow(&out.log(), &options.server, Some(writer.durable())))
-        .collect::<anyhow::Result<Vec<Follower>>>()?;
+    let stores = Store::given(options.audit.as_ref(), options.search.as_ref());
+    let followers = followers::start(&stores, &out.log(), &options.server, &writer.durable())?;
     let system =
         System::start(options.setup.system(workers), &clock, writer, ledger.into_accounts())
             .await?;
@@ -318,6 +318,11 @@ fn finish(
 
     say(report::table(&report, width()));
     console.tell_files(out);
+    let unpriced =
+        report.rejected.get(Reject::QuoteUnavailable.code()).copied().unwrap_or_default();
+    if unpriced > 0 {
+        warn_of_unpriced(unpriced, report.commands, stopped.quote_failure.as_deref());
+    }
     let complete = followers::watch_until(&followers, Some(stopped.log.last + 1))?;
     for (follower, status) in followers.into_iter().zip(complete) {
         say(followers::completed(follower.name(), &status, ended));
@@ -333,8 +338,18 @@ fn finish(
     if !failed.is_empty() {
         return Err(not_written(&failed, out).into());
     }
-    let strict = options.strict && tally.unreadable > 0;
+    let strict = options.strict && (tally.unreadable > 0 || unpriced > 0);
     Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Warns of commands that were rejected because no price could be fetched.
+fn warn_of_unpriced(unpriced: u64, commands: u64, failure: Option<&str>) {
+    let (unpriced, commands) = (HumanCount(unpriced), HumanCount(commands));
+    let failure = failure.map(|failure| format!("; last failure: {failure}")).unwrap_or_default();
+    warn(format_args!(
+        "warning: {unpriced} of {commands} commands were rejected for want of a price \
+         (quote_unavailable){failure}"
+    ));
 }
 
 /// Tells of every output that is missing.

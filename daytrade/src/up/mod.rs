@@ -12,7 +12,7 @@ mod users;
 
 use crate::Failure;
 use crate::cli::QuoteSource;
-use crate::followers::{Store, warn_of_dead_letters};
+use crate::followers::{self, Store, warn_of_dead_letters};
 use crate::keys;
 use crate::replay::folder::log_in;
 use crate::restore::{self, Restored, warn_of};
@@ -75,6 +75,7 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
             options.clock_speed
         )));
     }
+    options.setup.check(false)?;
     let tls = match (&options.tls_cert, &options.tls_key) {
         (Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
         _ => None,
@@ -138,10 +139,8 @@ async fn serve(
     let keeper = Keeper::start(log, key.clone(), true)?;
     writer.tell_closed(keeper.listener());
     let durable = writer.durable();
-    let followers = Store::given(options.audit.as_ref(), options.search.as_ref())
-        .iter()
-        .map(|store| store.follow(log, &options.server, Some(durable.clone())))
-        .collect::<anyhow::Result<Vec<Follower>>>()?;
+    let stores = Store::given(options.audit.as_ref(), options.search.as_ref());
+    let followers = followers::start(&stores, log, &options.server, &durable)?;
     let (told, updates) = mpsc::channel(UPDATES);
     let mut setup =
         SystemOptions { updates: Some(told), ..options.setup.system(default_workers()) };

@@ -33,7 +33,7 @@ pub struct UpOptions {
     pub(super) clock_speed: u32,
 
     /// A Postgres that follows the log:
-    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
+    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`
     #[arg(long, value_name = "URL")]
     pub(super) audit: Option<PostgresUrl>,
 

@@ -13,6 +13,7 @@ mod postgres;
 mod audit;
 mod bad_input;
 mod disk_full;
+mod engines;
 mod experiments;
 mod from_postgres;
 mod interrupt;

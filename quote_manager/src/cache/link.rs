@@ -50,19 +50,31 @@ pub(super) struct Line {
 }
 
 impl Link {
-    /// Connects, and waits for an answer.
-    pub(super) async fn connect(
-        client: Client,
-        answers_within: Duration,
-    ) -> RedisResult<Arc<Link>> {
-        let connection = open(&client, CONNECT_TIMEOUT).await?;
-        let state = State::Up { line: Line { connection, ordinal: 0 }, failures: 0 };
-        Ok(Arc::new(Link {
+    /// Connects. A Redis that does not answer counts as down, and is tried again in a task of the
+    /// runtime that this is called in.
+    pub(super) async fn connect(client: Client, answers_within: Duration) -> Arc<Link> {
+        let opened = open(&client, CONNECT_TIMEOUT).await;
+        let (state, failure) = match opened {
+            Ok(connection) => {
+                (State::Up { line: Line { connection, ordinal: 0 }, failures: 0 }, None)
+            }
+            Err(reason) => (State::Down, Some(reason)),
+        };
+        let link = Arc::new(Link {
             client,
             answers_within,
             state: Mutex::new(state),
             warnings: Warnings::default(),
-        }))
+        });
+        if let Some(reason) = failure {
+            link.warn(
+                "the shared quote cache is unavailable: quotes are fetched without it until it is \
+                 back",
+                &reason,
+            );
+            tokio::spawn(repair(Arc::downgrade(&link), 0));
+        }
+        link
     }
 
     /// The connection, if there is one.
@@ -120,7 +132,7 @@ async fn repair(link: Weak<Link>, ordinal: u64) {
         *link.lock() = State::Up { line: Line { connection, ordinal }, failures: 0 };
         let server = link.client.get_connection_info().addr();
         let away_ms = since.elapsed().as_millis() as u64;
-        tracing::info!(%server, away_ms, "the shared quote cache is back");
+        tracing::warn!(%server, away_ms, "the shared quote cache is back");
         return;
     }
 }

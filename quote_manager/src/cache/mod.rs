@@ -13,6 +13,4 @@ mod redis;
 mod value;
 
 pub use memory::Prices;
-pub use redis::{
-    CacheError, CacheStats, ConnectError, GET_TIMEOUT, MARGIN, PUT_TIMEOUT, RedisCache,
-};
+pub use redis::{BadUrl, CacheError, CacheStats, GET_TIMEOUT, MARGIN, PUT_TIMEOUT, RedisCache};

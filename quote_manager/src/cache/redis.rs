@@ -70,28 +70,17 @@ pub struct CacheStats {
     pub failures: u64,
 }
 
-/// Why there is no shared cache.
+/// A text that is no address of a Redis.
 #[derive(Debug, Error)]
-pub enum ConnectError {
-    /// The text is no address.
-    #[error(
-        "{url}: no address of a Redis server ({reason}); expected is \
-         redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH"
-    )]
-    BadUrl {
-        /// What was given, without its password.
-        url: String,
-        /// What is wrong with it.
-        reason: RedisError,
-    },
-    /// Nothing fit answers there.
-    #[error("{url}: no Redis server that answers: {reason}")]
-    NoServer {
-        /// What was given, without its password.
-        url: String,
-        /// What happened instead.
-        reason: RedisError,
-    },
+#[error(
+    "{url}: no address of a Redis server ({reason}); expected is \
+     redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH"
+)]
+pub struct BadUrl {
+    /// What was given, without its password.
+    pub url: String,
+    /// What is wrong with it.
+    pub reason: RedisError,
 }
 
 /// Why Redis could not be asked.
@@ -109,26 +98,26 @@ pub enum CacheError {
 }
 
 impl RedisCache {
-    /// Connects to the Redis at `url`, where prices stand under keys that begin with `prefix`.
+    /// Whether `url` is the address of a Redis.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub fn check_url(url: &str) -> Result<(), BadUrl> {
+        client_of(url).map(drop)
+    }
+
+    /// Connects to the Redis at `url`, where prices stand under keys that begin with `prefix`. One
+    /// that does not answer within 2 s counts as down, and is used once it is there.
     ///
     /// The moments of all prices are those of `clock`. Must be called within the tokio runtime
     /// that is to drive the connection.
     ///
     /// # Errors
     ///
-    /// Where `url` is no address, or no Redis answers there within 2 s. (One that goes away later
-    /// is waited for.)
-    pub async fn connect(
-        url: &str,
-        prefix: &str,
-        clock: Clock,
-    ) -> Result<RedisCache, ConnectError> {
-        let shown = without_password(url);
-        let bad = |reason| ConnectError::BadUrl { url: without_password(url), reason };
-        let client = Client::open(url.into_connection_info().map_err(bad)?).map_err(bad)?;
-        let link = Link::connect(client, GET_TIMEOUT)
-            .await
-            .map_err(|reason| ConnectError::NoServer { url: shown, reason })?;
+    /// Where `url` is no address.
+    pub async fn connect(url: &str, prefix: &str, clock: Clock) -> Result<RedisCache, BadUrl> {
+        let link = Link::connect(client_of(url)?, GET_TIMEOUT).await;
         let shared = Shared {
             clock,
             prefix: prefix.into(),
@@ -254,6 +243,11 @@ impl fmt::Debug for RedisCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisCache").field("prefix", &self.shared.prefix).finish_non_exhaustive()
     }
+}
+
+fn client_of(url: &str) -> Result<Client, BadUrl> {
+    let bad = |reason| BadUrl { url: without_password(url), reason };
+    Client::open(url.into_connection_info().map_err(bad)?).map_err(bad)
 }
 
 /// `url` as it may be shown: what stands before its `@` names a user and tells a password.

@@ -89,15 +89,17 @@ impl Breaker {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).open_until.is_some()
     }
 
-    /// A request was sent.
-    pub(super) fn sent(&self, now: Moment) {
+    /// A request was sent. Returns whether that opened the breaker.
+    pub(super) fn sent(&self, now: Moment) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.unanswered += 1;
         let since = *state.unanswered_since.get_or_insert(now);
         let hopeless = state.unanswered >= OPENS_AFTER_REQUESTS && now.since(since) >= OPENS_AFTER;
-        if hopeless && state.open_until.is_none() {
+        let opens = hopeless && state.open_until.is_none();
+        if opens {
             state.open(now, OPEN_FIRST);
         }
+        opens
     }
 
     /// A good answer came: the server is there.
@@ -120,7 +122,6 @@ impl BreakerState {
         self.open_for = open_for;
         self.open_until = Some(now.plus(open_for));
         self.probing = false;
-        tracing::warn!(?open_for, "quote server does not answer, breaker open");
     }
 }
 
@@ -167,14 +168,16 @@ mod tests {
     #[test]
     fn a_burst_without_answers_opens_nothing() {
         let breaker = Breaker::default();
-        (0..1000).for_each(|_| breaker.sent(at(10)));
+        (0..1000).for_each(|_| assert!(!breaker.sent(at(10))));
         assert_eq!(breaker.leave(at(11)), Leave::Ask);
     }
 
     #[test]
     fn a_silent_server_is_probed_less_and_less_and_trusted_again_at_once() {
         let breaker = Breaker::default();
-        (0..OPENS_AFTER_REQUESTS).for_each(|nth| breaker.sent(at(u64::from(nth) * 100)));
+        let opened =
+            (0..OPENS_AFTER_REQUESTS).filter(|nth| breaker.sent(at(u64::from(*nth) * 100)));
+        assert_eq!(opened.count(), 1);
         assert!(breaker.is_open());
         let opened = u64::from(OPENS_AFTER_REQUESTS - 1) * 100;
         assert!(matches!(breaker.leave(at(opened + 999)), Leave::Wait(_)));

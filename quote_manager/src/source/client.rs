@@ -1,17 +1,21 @@
 //! One request to a legacy quote server: connect, one line out, one line in, close.
 
 use super::bounds::{Bounds, Breaker, Budget};
+use super::health::Health;
 use super::reply::{BadReply, MAX_LINE, QuoteReply, parse_reply};
 use super::strategy::{Strategy, StrategyKind};
 use crate::simulator;
 use domain::trading::{Stock, UserName};
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 /// The longest request: a stock, a comma, a user name, a line ending.
 const MAX_REQUEST: usize = 3 + 1 + UserName::MAX_LEN + 1;
@@ -27,6 +31,19 @@ pub enum Connect {
     /// In this process, without a socket.
     Memory(simulator::Handle),
 }
+
+impl fmt::Display for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Connect::Tcp(address) => address.fmt(f),
+            Connect::Named(name) => f.write_str(name),
+            Connect::Memory(_) => f.write_str("built-in"),
+        }
+    }
+}
+
+/// How long [`Connect::check`] waits for a connection.
+const CHECK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A text that is no address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -53,6 +70,23 @@ impl Connect {
             }
             _ => Err(BadAddress(text.into())),
         }
+    }
+
+    /// Connects and sends nothing: requests are charged for, connections are not.
+    ///
+    /// # Errors
+    ///
+    /// Where the name has no address, or nothing takes the connection within a few seconds.
+    pub async fn check(&self) -> Result<(), AskError> {
+        let connecting = async {
+            match self {
+                Connect::Tcp(address) => connect(*address).await.map(drop),
+                Connect::Named(name) => connect_named(name).await.map(drop),
+                Connect::Memory(_) => Ok(()),
+            }
+        };
+        let late = |_| AskError::Connect(io::ErrorKind::TimedOut.into());
+        timeout(CHECK_PATIENCE, connecting).await.map_err(late)?.map_err(AskError::Connect)
     }
 }
 
@@ -108,6 +142,7 @@ struct Shared {
     in_flight: Semaphore,
     breaker: Breaker,
     budget: Budget,
+    health: Health,
 }
 
 /// Leave to run one request; given back when dropped.
@@ -132,6 +167,7 @@ impl LegacyClient {
             in_flight: Semaphore::new(slots),
             breaker: Breaker::default(),
             budget: Budget::new(options.budget_per_minute),
+            health: Health::default(),
         };
         LegacyClient { connect, shared: Arc::new(shared) }
     }
@@ -156,6 +192,27 @@ impl LegacyClient {
 
     pub(super) fn budget(&self) -> &Budget {
         &self.shared.budget
+    }
+
+    /// A request failed, or none could be made.
+    pub(super) fn failed(&self, reason: &dyn fmt::Display) {
+        self.shared.health.failed(&self.connect, reason);
+    }
+
+    /// A good answer came.
+    pub(super) fn answered(&self) {
+        self.shared.health.answered(&self.connect);
+    }
+
+    /// The breaker has opened.
+    pub(super) fn gave_up(&self) {
+        self.shared.health.gave_up(&self.connect);
+    }
+
+    /// What went wrong last, with the address of the server; none where all went well.
+    pub fn last_failure(&self) -> Option<String> {
+        let last = self.shared.health.last_failure()?;
+        Some(format!("quote server {}: {last}", self.connect))
     }
 
     /// Asks once for the price of `stock` on behalf of `user`.

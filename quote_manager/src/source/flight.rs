@@ -187,6 +187,7 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
                             self.concluded = true;
                             strategy.learn(took);
                             client.breaker().answered();
+                            client.answered();
                             return Ok((reply, sent));
                         }
                         Err(failure) => {
@@ -212,6 +213,7 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
                     }
                     if !client.budget().spend(self.clock) {
                         if up.is_empty() {
+                            client.failed(&"the budget of requests a minute is spent");
                             return Err(QuoteUnavailable::BudgetSpent { stock: self.stock });
                         }
                         // What is on its way was paid for; it may still bring the answer.
@@ -219,7 +221,9 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
                         continue;
                     }
                     self.requests += 1;
-                    client.breaker().sent(self.clock.now());
+                    if client.breaker().sent(self.clock.now()) {
+                        client.gave_up();
+                    }
                     up.push(request(client, self.clock, self.stock, self.user, slot));
                     due = match strategy.patience(self.requests) {
                         Some(Duration::ZERO) => Due::Now,
@@ -238,6 +242,7 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
     /// Notes a failed request; returns the pause after it.
     fn refused(&mut self, failure: &AskError) -> Duration {
         (self.on_failure)(failure);
+        self.client.failed(failure);
         self.last_failure = Some(failure.to_string().into());
         let pause = self.back_off;
         self.back_off = BACK_OFF_MAX.min(pause * 2);
@@ -245,6 +250,10 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
     }
 
     fn out_of_patience(&self) -> QuoteUnavailable {
+        if self.last_failure.is_none() {
+            let waited = self.began.elapsed().as_millis();
+            self.client.failed(&format_args!("no answer within {waited} ms"));
+        }
         QuoteUnavailable::OutOfPatience {
             stock: self.stock,
             requests: self.requests,

@@ -8,6 +8,7 @@ mod bounds;
 mod client;
 mod fixed;
 mod flight;
+mod health;
 mod learned;
 mod reply;
 mod strategy;
@@ -32,6 +33,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// What went wrong last at the server, with its address; none where all went well.
+    pub fn last_failure(&self) -> Option<String> {
+        match self {
+            Source::Legacy(client) => client.last_failure(),
+            Source::Fixed(_) => None,
+        }
+    }
+
     /// Asks for the price of `stock` on behalf of `user`, again and again within its bounds.
     ///
     /// `on_failure` hears of every request that failed or was refused, in the order of the

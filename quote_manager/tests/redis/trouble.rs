@@ -1,10 +1,10 @@
 //! A Redis that hangs, dies, forgets or is not there: trading goes on without it, and with it again
 //! when it is back.
 
-use super::{PREFIX, connect, get, quote, server::RedisServer, server::free_port, stock};
+use super::{PREFIX, connect, get, quote, server::RedisServer, stock};
 use bus::Clock;
 use futures_util::future::join_all;
-use quote_manager::cache::{CacheError, ConnectError, GET_TIMEOUT, RedisCache};
+use quote_manager::cache::{CacheError, GET_TIMEOUT, RedisCache};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -120,38 +120,55 @@ async fn a_redis_that_refuses_is_a_failure_and_not_an_empty_cache() {
 }
 
 #[tokio::test]
-async fn a_url_that_leads_nowhere_says_what_is_expected() {
-    let clock = Clock::real();
-    let connect = async |url: &str| RedisCache::connect(url, PREFIX, clock.clone()).await;
+async fn a_url_that_is_none_says_what_is_expected() {
     for url in ["", "localhost:6379", "http://localhost", "redis://", "rediss://h", "redis://h/x"] {
-        let error = connect(url).await.unwrap_err();
-        assert!(matches!(error, ConnectError::BadUrl { .. }), "{url}: {error}");
+        let error = RedisCache::connect(url, PREFIX, Clock::real()).await.unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with(&format!("{url}: ")) && text.contains("redis://["), "{text}");
+        assert!(RedisCache::check_url(url).is_err());
     }
-    let nobody = format!("redis://me:secret@127.0.0.1:{}", free_port());
-    let error = connect(&nobody).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NoServer { .. }), "{error}");
-    let text = error.to_string();
-    assert!(text.contains("127.0.0.1") && !text.contains("secret"), "{text}");
+    let error = RedisCache::check_url("rediss://me:secret@host").unwrap_err().to_string();
+    assert!(error.contains("host") && !error.contains("secret"), "{error}");
+}
 
+#[tokio::test]
+async fn a_redis_that_is_down_at_the_start_is_used_later() {
+    let mut server = RedisServer::start_at_socket();
+    server.kill();
+    let clock = Clock::real();
+    let cache = connect(&server, &clock).await;
+    assert!(matches!(cache.get(stock("ABC")).await, Err(CacheError::Down)));
+    server.start_again();
+    assert_eq!(get(&cache, stock("ABC")).await, None);
+    assert!(cache.put(&quote(100, clock.now())).await.unwrap());
+    assert!(get(&cache, stock("ABC")).await.is_some());
+}
+
+#[tokio::test]
+async fn a_redis_that_says_nothing_or_refuses_delays_no_start() {
+    let clock = Clock::real();
     // Somebody listens and says nothing.
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let start = Instant::now();
-    let error = connect(&format!("redis://{}", silent.local_addr().unwrap())).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NoServer { .. }), "{error}");
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let cache = RedisCache::connect(&url, PREFIX, clock.clone()).await.unwrap();
+    assert!(matches!(cache.get(stock("ABC")).await, Err(CacheError::Down)));
     assert!(start.elapsed() < Duration::from_secs(2) + SLACK);
 
-    // A password is wanted.
+    // A password is expected, until it is no more.
     let server = RedisServer::start();
     let mut stranger = server.stranger().await;
-    let mut set = redis::cmd("CONFIG");
-    let () =
-        set.arg("SET").arg("requirepass").arg("geheim").query_async(&mut stranger).await.unwrap();
-    let error = connect(&server.url()).await.unwrap_err();
-    assert!(error.to_string().contains("NOAUTH"), "{error}");
-    let with = |password: &str| server.url().replace("://", &format!("://:{password}@"));
-    let error = connect(&with("falsch")).await.unwrap_err();
-    assert!(!error.to_string().contains("falsch"), "{error}");
-    assert!(connect(&with("geheim")).await.is_ok());
+    let password = |password: &str| {
+        let mut set = redis::cmd("CONFIG");
+        set.arg("SET").arg("requirepass").arg(password);
+        set
+    };
+    let () = password("geheim").query_async(&mut stranger).await.unwrap();
+    let cache = connect(&server, &clock).await;
+    assert!(matches!(cache.get(stock("ABC")).await, Err(CacheError::Down)));
+    let with = server.url().replace("://", "://:geheim@");
+    let admitted = RedisCache::connect(&with, PREFIX, clock.clone()).await.unwrap();
+    assert_eq!(get(&admitted, stock("ABC")).await, None);
+    let () = password("").query_async(&mut stranger).await.unwrap();
+    assert_eq!(get(&cache, stock("ABC")).await, None);
 }

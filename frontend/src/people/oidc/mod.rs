@@ -164,6 +164,14 @@ impl Oidc {
         &self.settings.issuer
     }
 
+    /// Fetches what the provider says about itself.
+    ///
+    /// # Errors
+    /// The provider does not answer, or not as one does.
+    pub async fn check(&self) -> Result<(), OidcError> {
+        self.provider.metadata().await.map(drop)
+    }
+
     /// Begins a sign-in that comes back to `redirect`; `session` is the one that it replaces.
     ///
     /// # Errors
