@@ -41,6 +41,12 @@ pub enum Fault {
     /// A queue is full: try again after so many seconds.
     #[error("the system is busy: try again in {0} s")]
     Busy(u64),
+    /// Too many of the user's commands have no outcome yet: try again soon.
+    #[error("too many of your commands have no outcome yet: try again in 1 s")]
+    TooManyPending,
+    /// The request id was given to another command.
+    #[error("this request_id was used for another command: give each command an id of its own")]
+    RequestIdReused,
     /// The name is another's.
     #[error("this user name is taken")]
     UserTaken,
@@ -102,6 +108,8 @@ impl Fault {
             Fault::TooSlow => "too_slow",
             Fault::RateLimited(_) => "rate_limited",
             Fault::Busy(_) => "busy",
+            Fault::TooManyPending => "too_many_pending",
+            Fault::RequestIdReused => "request_id_reused",
             Fault::UserTaken => "user_taken",
             Fault::WeakPassword => "weak_password",
             Fault::BreachedPassword => "breached_password",
@@ -110,6 +118,15 @@ impl Fault {
             Fault::SignInRefused => "sign_in_refused",
             Fault::ProviderUnavailable => "provider_unavailable",
             Fault::Unavailable => "unavailable",
+        }
+    }
+
+    /// After how many seconds to try again, where it was too much.
+    pub const fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Fault::RateLimited(seconds) | Fault::Busy(seconds) => Some(*seconds),
+            Fault::TooManyPending => Some(1),
+            _ => None,
         }
     }
 
@@ -137,8 +154,10 @@ impl ResponseError for Fault {
             Fault::WeakPassword | Fault::BreachedPassword => StatusCode::UNPROCESSABLE_ENTITY,
             Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Fault::RateLimited(_) | Fault::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
-            Fault::UserTaken => StatusCode::CONFLICT,
+            Fault::RateLimited(_) | Fault::Busy(_) | Fault::TooManyPending => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            Fault::UserTaken | Fault::RequestIdReused => StatusCode::CONFLICT,
             Fault::ProviderUnavailable | Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -146,8 +165,8 @@ impl ResponseError for Fault {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let mut response = HttpResponse::build(status);
-        if let Fault::RateLimited(seconds) | Fault::Busy(seconds) = self {
-            response.insert_header((header::RETRY_AFTER, *seconds));
+        if let Some(seconds) = self.retry_after_s() {
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         let problem = Problem {
             kind: "about:blank",

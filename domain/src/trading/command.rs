@@ -26,7 +26,7 @@ impl Command {
 }
 
 /// What a command asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// A user's command with well-formed arguments.
     User {
@@ -43,7 +43,7 @@ pub enum Action {
 }
 
 /// A user's command without the user. An amount after a trigger verb is a price.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
     /// Put money into the account.
     Add(Amount),
@@ -83,7 +83,7 @@ pub enum Verb {
 
 /// A command whose arguments are no good: what can be said of it in the audit log, and why it is
 /// refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Malformed {
     /// Which command it is.
     pub name: CommandName,

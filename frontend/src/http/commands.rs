@@ -4,7 +4,7 @@ use super::json;
 use crate::Fault;
 use crate::app::{App, Caller};
 use crate::outcome::OutcomeView;
-use crate::outcomes::{Known, Turn};
+use crate::outcomes::{Told, Turn};
 use crate::people::Role;
 use actix_web::{HttpResponse, web};
 use domain::trading::command::CommandName;
@@ -55,22 +55,23 @@ pub(crate) async fn command(
 /// Begins what `user` asks for, in the order of the calls.
 ///
 /// # Errors
-/// It is no command, or the user is no trader.
+/// It is no command, the user is no trader, the id was given to another command, or too many of
+/// the user's commands have no outcome yet.
 pub(crate) fn begin(
     app: &web::Data<App>,
     user: UserName,
     asked: &CommandRequest,
-) -> Result<watch::Receiver<Known>, Fault> {
+) -> Result<watch::Receiver<Told>, Fault> {
     if !app.users.roles(&user).contains(&Role::Trader) {
         return Err(Fault::Forbidden(Role::Trader.as_str()));
     }
     let request_id = uuid(&asked.request_id)?;
     let action = asked.action(&user)?;
-    Ok(match app.outcomes.begin(&user, &request_id) {
-        Turn::Repeated(known) => known,
-        Turn::First(tell, known) => {
-            carry_out(app, user, request_id, action, tell);
-            known
+    Ok(match app.outcomes.begin(&user, &request_id, &action)? {
+        Turn::Repeated(told) => told,
+        Turn::First(told) => {
+            carry_out(app, user, request_id, action);
+            told
         }
     })
 }
@@ -79,7 +80,7 @@ pub(crate) fn begin(
 ///
 /// # Errors
 /// It was not carried out, or nobody knows yet.
-pub(crate) async fn outcome(mut known: watch::Receiver<Known>) -> Result<Arc<OutcomeView>, Fault> {
+pub(crate) async fn outcome(mut known: watch::Receiver<Told>) -> Result<Arc<OutcomeView>, Fault> {
     match tokio::time::timeout(PATIENCE, known.wait_for(Option::is_some)).await {
         Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(Fault::Unavailable)),
         Ok(Err(_)) | Err(_) => Err(Fault::Unavailable),
@@ -87,37 +88,28 @@ pub(crate) async fn outcome(mut known: watch::Receiver<Known>) -> Result<Arc<Out
 }
 
 /// Carries a command out whether or not anybody waits for it.
-fn carry_out(
-    app: &web::Data<App>,
-    user: UserName,
-    request_id: RequestId,
-    action: Action,
-    tell: watch::Sender<Known>,
-) {
+fn carry_out(app: &web::Data<App>, user: UserName, request_id: RequestId, action: Action) {
     let received = app.clock.now();
     let replied = match app.door.enter_as(request_id.clone(), action) {
         Ok(replied) => replied,
         Err(fault) => {
-            app.outcomes.forget(&user, &request_id);
-            tell.send_replace(Some(Err(fault)));
+            app.outcomes.forget(&user, &request_id, fault);
             return;
         }
     };
     let app = app.clone();
     actix_web::rt::spawn(async move {
-        let known = match replied.await {
+        match replied.await {
             Ok(reply) => {
-                let outcome = OutcomeView::of(request_id.to_string(), &reply);
+                let outcome = app.outcomes.settle(&user, &request_id, reply);
                 let cached = outcome.told.cached == Some(true);
                 // However fast the clock runs, this is time that somebody waited.
                 let took = app.clock.to_wait(app.clock.now().since(received));
                 app.vitals.count(outcome.told.accepted, cached, took);
-                Ok(Arc::new(outcome))
             }
             // The log has halted: whether the command is in it a restart will tell.
-            Err(_) => Err(Fault::Unavailable),
-        };
-        tell.send_replace(Some(known));
+            Err(_) => app.outcomes.lose(&user, &request_id),
+        }
     });
 }
 

@@ -55,10 +55,7 @@ impl Ended {
                 request_id,
                 code: fault.code(),
                 detail: fault.to_string(),
-                retry_after_s: match fault {
-                    Fault::Busy(seconds) | Fault::RateLimited(seconds) => Some(*seconds),
-                    _ => None,
-                },
+                retry_after_s: fault.retry_after_s(),
             },
         };
         serde_json::to_string(&told).unwrap_or_default()
