@@ -97,12 +97,18 @@ impl TriggerBook {
         crossed
     }
 
-    /// An order of `stock` in whose name its price can be asked for: one of the next to fire.
-    pub fn next_to_fire(&self, stock: Stock) -> Option<(&UserName, ArmedBy)> {
+    /// An order of `stock` in whose name its price can be asked for: one of the next to fire, of
+    /// another user than `spared` where there is one. A user has one order a side at most.
+    pub fn next_to_fire(
+        &self,
+        stock: Stock,
+        spared: Option<&UserName>,
+    ) -> Option<(&UserName, ArmedBy)> {
         let book = self.stocks.get(&stock)?;
-        let buy = book.buys.first_key_value().map(|((_, armed_by), owner)| (owner, *armed_by));
-        let sell = book.sells.first_key_value().map(|((_, armed_by), owner)| (owner, *armed_by));
-        let (owner, transaction) = buy.or(sell)?;
+        let buys = || book.buys.iter().map(|((_, armed_by), owner)| (owner, *armed_by));
+        let sells = || book.sells.iter().map(|((_, armed_by), owner)| (owner, *armed_by));
+        let others = || buys().chain(sells()).find(|(owner, _)| spared != Some(&owner.user));
+        let (owner, transaction) = others().or_else(|| buys().chain(sells()).next())?;
         Some((&owner.user, ArmedBy { transaction, name: owner.name }))
     }
 
@@ -242,7 +248,7 @@ mod tests {
                             Side::Buy => (0, -order.limit.cents(), order.armed_by.transaction),
                             Side::Sell => (1, order.limit.cents(), order.armed_by.transaction),
                         });
-                        prop_assert_eq!(book.next_to_fire(stock), next.map(|order| (&order.user, order.armed_by)));
+                        prop_assert_eq!(book.next_to_fire(stock, None), next.map(|order| (&order.user, order.armed_by)));
                         prop_assert_eq!(book.holds(stock), next.is_some());
                         // What is left lies beyond the price: its distance is that of the nearest.
                         let apart = |order: &ArmedOrder| order.limit.cents().abs_diff(cents) * 1_000_000 / cents as u64;

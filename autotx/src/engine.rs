@@ -5,8 +5,8 @@
 use crate::book::TriggerBook;
 use crate::schedule::{FarPolicy, Schedule};
 use bus::{ArmedOrder, Firing, FreshQuote, Moment, OrderChange, QuoteAsk, QuoteResult};
-use domain::trading::Stock;
 use domain::trading::verbs::expiry::Side;
+use domain::trading::{Stock, TransactionNum, UserName};
 use rustc_hash::FxHashMap;
 
 /// All armed orders, and the prices they wait for.
@@ -16,6 +16,9 @@ pub struct AutoTx {
     schedule: Schedule,
     /// The newest price of every stock that was heard of.
     prices: FxHashMap<Stock, FreshQuote>,
+    /// In whose name the price of a stock is not asked for next: their share of the quote budget
+    /// is spent.
+    over_share: FxHashMap<Stock, UserName>,
     firings: Vec<Firing>,
     stats: AutoTxStats,
 }
@@ -49,6 +52,7 @@ impl AutoTx {
                     self.book.remove(&key);
                     if !self.book.holds(key.stock) {
                         self.schedule.forget(key.stock);
+                        self.over_share.remove(&key.stock);
                     }
                 }
             }
@@ -61,6 +65,9 @@ impl AutoTx {
             match result {
                 QuoteResult::Fresh(quote) => self.hear_price(quote, now),
                 QuoteResult::Unavailable(stock) => self.schedule.failed(*stock, now),
+                QuoteResult::OverShare { stock, transaction } => {
+                    self.hear_over_share(*stock, *transaction, now);
+                }
             }
         }
     }
@@ -70,7 +77,8 @@ impl AutoTx {
         let mut asks = Vec::new();
         while let Some(stock) = self.schedule.take_due(now) {
             // In the name of one who waits for it: every request stands in the log with its user.
-            let Some((user, armed_by)) = self.book.next_to_fire(stock) else { continue };
+            let spared = self.over_share.get(&stock);
+            let Some((user, armed_by)) = self.book.next_to_fire(stock, spared) else { continue };
             asks.push(QuoteAsk {
                 stock,
                 transaction: armed_by.transaction,
@@ -124,6 +132,26 @@ impl AutoTx {
         self.next_price(stock, &quote);
     }
 
+    /// Whoever armed by `transaction` is over their share. If that was asked here, the price is
+    /// asked for in the name of somebody else with an order, or later where there is nobody. The
+    /// question of a command in the meantime is asked again after
+    /// [`ASK_AGAIN`](bus::quotes::ASK_AGAIN).
+    fn hear_over_share(&mut self, stock: Stock, transaction: TransactionNum, now: Moment) {
+        let spared = self.over_share.get(&stock);
+        let Some((user, armed_by)) = self.book.next_to_fire(stock, spared) else { return };
+        if armed_by.transaction != transaction {
+            return;
+        }
+        let user = user.clone();
+        let other = self.book.next_to_fire(stock, Some(&user));
+        let nobody_else = other.is_none_or(|(other, _)| *other == user);
+        let was_tried = self.over_share.insert(stock, user).is_some();
+        match nobody_else || was_tried {
+            true => self.schedule.failed(stock, now),
+            false => self.schedule.again(stock, now),
+        }
+    }
+
     fn hear_price(&mut self, quote: &FreshQuote, now: Moment) {
         let stock = quote.stock;
         let known = self.prices.get(&stock);
@@ -131,6 +159,7 @@ impl AutoTx {
             return;
         }
         self.prices.insert(stock, *quote);
+        self.over_share.remove(&stock);
         let crossed = self.book.cross(stock, quote.price);
         self.stats.met += crossed.len() as u64;
         self.firings.extend(crossed.into_iter().map(|order| Firing {
@@ -212,6 +241,35 @@ mod tests {
         manager.hear_orders(vec![OrderChange::Armed(buy(100, 4, None))], at(3));
         assert_eq!(fired(&mut manager), [(4, 90)]);
         assert_eq!(manager.next_ask(), None, "nobody waits any more");
+    }
+
+    #[test]
+    fn an_order_of_another_user_asks_when_one_is_over_their_share() {
+        let mut manager = AutoTx::default();
+        let mut other = buy(90, 3, None);
+        other.user = UserName::parse(b"other").unwrap();
+        let armed = [buy(100, 2, None), other].map(OrderChange::Armed);
+        manager.hear_orders(armed.to_vec(), at(0));
+        let asks = |manager: &mut AutoTx, now: u64| {
+            let asks = manager.take_asks(at(now));
+            asks.iter().map(|ask| ask.transaction.0).collect::<Vec<_>>()
+        };
+        let over_share = |manager: &mut AutoTx, transaction: u64, now: u64| {
+            let transaction = TransactionNum(transaction);
+            manager.hear_prices(&[QuoteResult::OverShare { stock: stock(), transaction }], at(now));
+        };
+        assert_eq!(asks(&mut manager, 0), [2]);
+        // A command's question, which is not ours.
+        over_share(&mut manager, 77, 1);
+        assert_eq!(asks(&mut manager, 1), []);
+        over_share(&mut manager, 2, 1);
+        assert_eq!(asks(&mut manager, 1), [3]);
+        // Both are over it: later.
+        over_share(&mut manager, 3, 2);
+        assert_eq!(asks(&mut manager, 2), []);
+        assert_eq!(asks(&mut manager, 7), [2]);
+        manager.hear_prices(&[QuoteResult::Fresh(quote(150, 8))], at(8));
+        assert_eq!(asks(&mut manager, 68), [2], "a price was had: it begins anew");
     }
 
     #[test]

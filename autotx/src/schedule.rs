@@ -77,6 +77,13 @@ impl Schedule {
         self.set(stock, now.plus(wait), failures);
     }
 
+    /// The price of `stock` is asked for once more, in its turn.
+    pub fn again(&mut self, stock: Stock, now: Moment) {
+        if let Some(due) = self.stocks.get(&stock) {
+            self.set(stock, now, due.failures);
+        }
+    }
+
     /// No order of `stock` is armed any more.
     pub fn forget(&mut self, stock: Stock) {
         self.stocks.remove(&stock);

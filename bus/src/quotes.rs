@@ -40,6 +40,14 @@ pub enum QuoteResult {
     Fresh(FreshQuote),
     /// The quote server gave no usable price of the stock.
     Unavailable(Stock),
+    /// The server was not asked: the user of this command has spent their share of the budget.
+    /// Others who wait for the stock ask again, in their own name.
+    OverShare {
+        /// The stock.
+        stock: Stock,
+        /// The command that asked.
+        transaction: TransactionNum,
+    },
 }
 
 /// A command that needs the price of a stock.

@@ -41,7 +41,7 @@ pub struct SetupArgs {
     quote_strategy: StrategyKind,
 
     /// The most requests to the quote server in any minute: beyond them commands that need a price
-    /// are refused
+    /// are refused. With `up`, one user may cause a quarter of them
     #[arg(long, value_name = "N")]
     quote_budget: Option<u32>,
 

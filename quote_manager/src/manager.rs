@@ -2,7 +2,7 @@
 //! every answer, and tells all workers of every fresh price.
 
 use crate::cache::{Prices, RedisCache};
-use crate::source::{Answer, AskError, Source};
+use crate::source::{Answer, AskError, QuoteUnavailable, Source};
 use actix::prelude::*;
 use bus::quotes::QUOTE_TTL;
 use bus::{AskQuotes, Clock, Entries, EntryLog, FreshQuote, QuoteAsk, QuoteNews, QuoteResult};
@@ -190,7 +190,12 @@ impl QuoteManager {
             Err(unavailable) => {
                 self.stats.unavailable += 1;
                 log_refused(now_ms, unavailable.to_string());
-                self.landed.news.push(QuoteResult::Unavailable(stock));
+                self.landed.news.push(match unavailable {
+                    QuoteUnavailable::ShareSpent { .. } => {
+                        QuoteResult::OverShare { stock, transaction }
+                    }
+                    _ => QuoteResult::Unavailable(stock),
+                });
             }
         }
     }
@@ -325,7 +330,7 @@ impl Handler<Tell> for QuoteManager {
                     self.cache.put(quote);
                     quote.stock
                 }
-                QuoteResult::Unavailable(stock) => *stock,
+                QuoteResult::Unavailable(stock) | QuoteResult::OverShare { stock, .. } => *stock,
             };
             self.in_flight.remove(&stock);
         }

@@ -193,7 +193,7 @@ fn question(stock: Stock, refresh: bool) -> QuoteAsk {
 fn stock_of(result: &QuoteResult) -> Stock {
     match result {
         QuoteResult::Fresh(quote) => quote.stock,
-        QuoteResult::Unavailable(stock) => *stock,
+        QuoteResult::Unavailable(stock) | QuoteResult::OverShare { stock, .. } => *stock,
     }
 }
 
@@ -331,7 +331,9 @@ async fn play(seed: u64) {
             }
             let price = match result {
                 QuoteResult::Fresh(quote) => Some(*quote),
-                QuoteResult::Unavailable(_) => last.and_then(|(_, before)| before),
+                QuoteResult::Unavailable(_) | QuoteResult::OverShare { .. } => {
+                    last.and_then(|(_, before)| before)
+                }
             };
             last = Some((when.at, price));
         }

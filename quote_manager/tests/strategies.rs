@@ -179,6 +179,26 @@ async fn a_budget_rejects_rather_than_overspends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_user_leaves_the_others_their_share() {
+    let settings = ClientOptions {
+        budget_per_minute: Some(8),
+        budget_per_user: Some(2),
+        ..options(StrategyKind::Wait)
+    };
+    let bench = bench(settings, DelayModel::None, Faults::NONE);
+    for nth in 0..5 {
+        let answer = bench.ask().await.result;
+        assert_eq!(answer.is_ok(), nth < 2, "{nth}");
+        if let Err(unavailable) = answer {
+            assert!(matches!(unavailable, QuoteUnavailable::ShareSpent { .. }), "{unavailable}");
+        }
+    }
+    let bob = UserName::parse(b"bob").unwrap();
+    assert!(bench.client.ask(&bench.clock, stock(), &bob, |_| ()).await.result.is_ok());
+    assert_eq!(bench.simulator.counts().requests, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_fault_at_five_percent_loses_no_quote_and_lets_no_bad_price_through() {
     let mut faults = Faults::NONE;
     for fault in Fault::ALL {

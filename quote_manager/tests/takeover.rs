@@ -68,7 +68,7 @@ async fn hear_of_all(heard: &mut mpsc::UnboundedReceiver<QuoteResult>) {
     while !missing.is_empty() {
         match heard.recv().await.unwrap() {
             QuoteResult::Fresh(quote) => missing.remove(&quote.stock),
-            QuoteResult::Unavailable(stock) => panic!("no price of {stock}"),
+            no_price => panic!("{no_price:?}"),
         };
     }
 }

@@ -3,6 +3,8 @@
 
 use bus::quotes::ASK_AGAIN;
 use bus::{Clock, Moment};
+use domain::trading::UserName;
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -125,41 +127,91 @@ impl BreakerState {
     }
 }
 
-/// A bound on requests a minute: quotes are charged for.
+/// A bound on requests a minute: quotes are charged for. No user spends more than a share of it.
 #[derive(Debug)]
 pub(super) struct Budget {
     per_minute: Option<usize>,
-    spent: Mutex<VecDeque<Moment>>,
+    per_user: Option<usize>,
+    spent: Mutex<Spent>,
+}
+
+/// The requests of the last minute.
+#[derive(Debug, Default)]
+struct Spent {
+    /// When, and for whom where users have shares; the oldest first.
+    requests: VecDeque<(Moment, Option<UserName>)>,
+    by_user: FxHashMap<UserName, usize>,
+}
+
+/// Whether a request may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spend {
+    /// It may; it is charged.
+    Yes,
+    /// The budget of the minute is spent.
+    OverBudget,
+    /// The user's share of it is spent.
+    OverShare,
 }
 
 /// What the budget counts in.
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl Budget {
-    /// At most `per_minute` requests in any 60 s; without one, no bound.
-    pub(super) fn new(per_minute: Option<u32>) -> Budget {
-        Budget { per_minute: per_minute.map(|most| most as usize), spent: Mutex::default() }
+    /// At most `per_minute` requests in any 60 s, and `per_user` of them for one user; without
+    /// one, no such bound.
+    pub(super) fn new(per_minute: Option<u32>, per_user: Option<u32>) -> Budget {
+        let most = |most: Option<u32>| most.map(|most| most as usize);
+        let (per_minute, per_user) = (most(per_minute), most(per_user));
+        Budget { per_minute, per_user, spent: Mutex::default() }
     }
 
-    /// Takes one request out of the budget, if there is one left.
-    pub(super) fn spend(&self, clock: &Clock) -> bool {
-        let Some(most) = self.per_minute else { return true };
+    /// Takes one request for `user` out of the budget, if there is one left.
+    pub(super) fn spend(&self, clock: &Clock, user: &UserName) -> Spend {
+        let Some(most) = self.per_minute else { return Spend::Yes };
         let now = clock.now();
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        while spent.front().is_some_and(|first| now.since(*first) >= MINUTE) {
-            spent.pop_front();
+        spent.forget_before(now);
+        if spent.requests.len() >= most {
+            return Spend::OverBudget;
         }
-        let left = spent.len() < most;
-        if left {
-            spent.push_back(now);
+        let charged = match self.per_user {
+            None => None,
+            Some(share) => {
+                let own = spent.by_user.entry(user.clone()).or_default();
+                if *own >= share {
+                    return Spend::OverShare;
+                }
+                *own += 1;
+                Some(user.clone())
+            }
+        };
+        spent.requests.push_back((now, charged));
+        Spend::Yes
+    }
+}
+
+impl Spent {
+    fn forget_before(&mut self, now: Moment) {
+        while self.requests.front().is_some_and(|(first, _)| now.since(*first) >= MINUTE) {
+            let Some((_, Some(user))) = self.requests.pop_front() else { continue };
+            if let Some(own) = self.by_user.get_mut(&user) {
+                *own -= 1;
+                if *own == 0 {
+                    self.by_user.remove(&user);
+                }
+            }
         }
-        left
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name.as_bytes()).unwrap()
+    }
 
     fn at(ms: u64) -> Moment {
         Moment::from_nanos(ms * 1_000_000)
@@ -194,13 +246,33 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_budget_is_never_overspent_and_comes_back_by_the_minute() {
         let clock = Clock::virtual_at(0);
-        let budget = Budget::new(Some(3));
-        let spend = |budget: &Budget| (0..10).filter(|_| budget.spend(&clock)).count();
+        let (budget, user) = (Budget::new(Some(3), None), user("ann"));
+        let spend =
+            |budget: &Budget| (0..10).filter(|_| budget.spend(&clock, &user) == Spend::Yes).count();
         assert_eq!(spend(&budget), 3);
         tokio::time::advance(Duration::from_millis(59_999)).await;
         assert_eq!(spend(&budget), 0);
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(spend(&budget), 3);
-        assert!(Budget::new(None).spend(&clock));
+        assert_eq!(Budget::new(None, Some(1)).spend(&clock, &user), Spend::Yes);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_user_spends_no_more_than_their_share() {
+        let clock = Clock::virtual_at(0);
+        let budget = Budget::new(Some(8), Some(2));
+        let spend = |name: &str| budget.spend(&clock, &user(name));
+        assert_eq!([(); 4].map(|()| spend("ann")), {
+            use Spend::{OverShare, Yes};
+            [Yes, Yes, OverShare, OverShare]
+        });
+        // What was refused is not charged, and the others have theirs.
+        for name in ["bob", "cat", "dan"] {
+            assert_eq!([spend(name), spend(name)], [Spend::Yes; 2]);
+        }
+        assert_eq!(spend("eve"), Spend::OverBudget);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!([spend("ann"), spend("eve")], [Spend::Yes; 2]);
+        assert_eq!(budget.spent.lock().unwrap().by_user.len(), 2, "users of the past stay");
     }
 }

@@ -115,6 +115,8 @@ pub struct ClientOptions {
     pub max_in_flight: usize,
     /// Requests in any 60 s; no bound without one.
     pub budget_per_minute: Option<u32>,
+    /// How many of these one user may cause; no bound without one.
+    pub budget_per_user: Option<u32>,
 }
 
 impl Default for ClientOptions {
@@ -124,6 +126,7 @@ impl Default for ClientOptions {
             bounds: Bounds::default(),
             max_in_flight: LegacyClient::MAX_IN_FLIGHT,
             budget_per_minute: None,
+            budget_per_user: None,
         }
     }
 }
@@ -166,7 +169,7 @@ impl LegacyClient {
             bounds: options.bounds,
             in_flight: Semaphore::new(slots),
             breaker: Breaker::default(),
-            budget: Budget::new(options.budget_per_minute),
+            budget: Budget::new(options.budget_per_minute, options.budget_per_user),
             health: Health::default(),
         };
         LegacyClient { connect, shared: Arc::new(shared) }

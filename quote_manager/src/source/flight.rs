@@ -1,7 +1,7 @@
 //! Asking until there is a quote: one flight, of as many requests as its strategy and the bounds
 //! allow.
 
-use super::bounds::Leave;
+use super::bounds::{Leave, Spend};
 use super::client::Slot;
 use super::{AskError, LegacyClient, QuoteReply};
 use bus::{Clock, Moment};
@@ -64,6 +64,14 @@ pub enum QuoteUnavailable {
     BudgetSpent {
         /// The stock asked for.
         stock: Stock,
+    },
+    /// The share of the user in the budget of the minute is spent.
+    #[error("no quote for {stock}: {user} has spent a user's share of the requests a minute")]
+    ShareSpent {
+        /// The stock asked for.
+        stock: Stock,
+        /// Who asked.
+        user: UserName,
     },
     /// The asking itself failed; standard error has the details.
     #[error("no quote for {stock}: asking for it crashed")]
@@ -211,10 +219,10 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
                         self.abandoned += up.len() as u32;
                         return Err(self.server_down());
                     }
-                    if !client.budget().spend(self.clock) {
+                    let spend = client.budget().spend(self.clock, self.user);
+                    if spend != Spend::Yes {
                         if up.is_empty() {
-                            client.failed(&"the budget of requests a minute is spent");
-                            return Err(QuoteUnavailable::BudgetSpent { stock: self.stock });
+                            return Err(self.spent(spend));
                         }
                         // What is on its way was paid for; it may still bring the answer.
                         due = Due::Never;
@@ -260,6 +268,17 @@ impl<F: FnMut(&AskError)> Flight<'_, F> {
             abandoned: self.abandoned,
             waited: self.began.elapsed(),
             last_failure: self.last_failure.clone(),
+        }
+    }
+
+    fn spent(&self, spend: Spend) -> QuoteUnavailable {
+        let stock = self.stock;
+        match spend {
+            Spend::OverShare => QuoteUnavailable::ShareSpent { stock, user: self.user.clone() },
+            Spend::OverBudget | Spend::Yes => {
+                self.client.failed(&"the budget of requests a minute is spent");
+                QuoteUnavailable::BudgetSpent { stock }
+            }
         }
     }
 

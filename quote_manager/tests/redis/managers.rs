@@ -128,7 +128,7 @@ impl Process {
     async fn hear(&mut self) -> FreshQuote {
         match timeout(Duration::from_secs(10), self.heard.recv()).await.unwrap().unwrap() {
             QuoteResult::Fresh(quote) => quote,
-            QuoteResult::Unavailable(stock) => panic!("no price of {stock}"),
+            no_price => panic!("{no_price:?}"),
         }
     }
 

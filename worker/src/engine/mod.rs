@@ -15,7 +15,9 @@ use bus::{Clock, CommandBatch, Moment, QuoteAsk, QuoteResult, Reply, ReplyTo};
 use domain::trading::command::{Action, Verb};
 use domain::trading::entry::{self, CommandDecided};
 use domain::trading::verbs::{self, Stamp};
-use domain::trading::{Accepted, Account, Command, Entry, Outcome, Reject, Stock, UserName};
+use domain::trading::{
+    Accepted, Account, Command, Entry, Outcome, Reject, Stock, TransactionNum, UserName,
+};
 use output::note_watched;
 use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
@@ -148,6 +150,10 @@ impl Engine {
                     (quote.stock, Priced::No)
                 }
                 QuoteResult::Unavailable(stock) => (*stock, Priced::Unavailable),
+                QuoteResult::OverShare { stock, transaction } => {
+                    self.refuse_price(*stock, *transaction);
+                    continue;
+                }
             };
             for id in self.prices.take_waiting(stock) {
                 self.resume(id, priced);
@@ -320,6 +326,33 @@ impl Engine {
         self.accounts.slot(id).parked = Some(Box::new(Parked { since, queue }));
         // Whoever waits for the stock already has asked.
         self.output.asks.extend(self.prices.wait(id, ask, now));
+    }
+
+    /// The command `transaction` gets no price of `stock`; the others that wait for it ask again,
+    /// each user in their own name, before the user who is refused asks for anything more.
+    fn refuse_price(&mut self, stock: Stock, transaction: TransactionNum) {
+        let now = self.clock.now();
+        let mut refused = None;
+        for id in self.prices.take_waiting(stock) {
+            let slot = self.accounts.slot(id);
+            let first = slot.parked.as_ref().and_then(|parked| parked.queue.front());
+            let Some(Waiting::Command { command, .. }) = first else { continue };
+            if command.transaction == transaction {
+                refused = Some(id);
+                continue;
+            }
+            let ask = QuoteAsk {
+                stock,
+                transaction: command.transaction,
+                name: command.action.name(),
+                user: slot.user.clone(),
+                refresh: false,
+            };
+            self.output.asks.extend(self.prices.wait(id, ask, now));
+        }
+        if let Some(id) = refused {
+            self.resume(id, Priced::Unavailable);
+        }
     }
 
     fn question(&mut self, id: SlotId, stock: Stock, command: &Command) -> QuoteAsk {

@@ -137,6 +137,12 @@ impl Desk {
         self.hear(QuoteResult::Unavailable(stock_of(stock)))
     }
 
+    /// The user of a command has spent their share of the quote budget.
+    pub(crate) fn over_share(&mut self, stock: &str, transaction: u64) -> Happened {
+        let transaction = TransactionNum(transaction);
+        self.hear(QuoteResult::OverShare { stock: stock_of(stock), transaction })
+    }
+
     pub(crate) fn hear(&mut self, news: QuoteResult) -> Happened {
         self.engine.hear(&[news]);
         self.take()

@@ -38,6 +38,30 @@ async fn a_slow_quote_holds_up_its_own_user_and_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_over_their_share_takes_nobody_along() {
+    let mut desk = Desk::open();
+    let happened = desk.run(&[
+        "ADD,a,100.00",
+        "ADD,b,100.00",
+        "BUY,a,S,10.00",
+        "BUY,a,S,20.00",
+        "BUY,b,S,10.00",
+    ]);
+    assert_eq!(happened.asks, ["S for #3 BUY a"]);
+    // One asks after the other: the refused user's next command comes behind everybody.
+    let refused = desk.over_share("S", 3);
+    assert_eq!(refused.log, ["#3 BUY a quote_unavailable"]);
+    assert_eq!(refused.asks, ["S for #5 BUY b"]);
+    // Somebody else's refusal changes nothing for those who wait here, but that they ask again.
+    let elsewhere = desk.over_share("S", 99);
+    assert!(elsewhere.log.is_empty());
+    assert_eq!(elsewhere.asks, ["S for #5 BUY b"]);
+    let priced = desk.price("S", "5.00");
+    assert_eq!(priced.log, ["#5 BUY b accepted at 5.00", "#4 BUY a accepted at 5.00"]);
+    assert!(desk.over_share("S", 5).log.is_empty(), "nobody waits any more");
+}
+
+#[tokio::test(start_paused = true)]
 async fn malformed_commands_keep_their_place_behind_a_waiting_one() {
     let mut desk = Desk::open();
     let happened =
