@@ -5,6 +5,8 @@ use crate::live::hub::Hub;
 use crate::live::market::Market;
 use crate::live::vitals::{Operations, Vitals};
 use crate::outcomes::Outcomes;
+use crate::people::addresses;
+use crate::people::devices::{DeviceId, Devices};
 use crate::people::{
     AccessEvent, AccessLog, Limit, Limits, Oidc, OidcSettings, Passwords, Role, Roles, Session,
     Sessions, UserStore,
@@ -30,6 +32,8 @@ pub struct RateLimits {
     pub sign_in_address: Limit,
     /// Sign-ins to one account, from wherever.
     pub sign_in_account: Limit,
+    /// Sign-ins to one account from a browser that has signed in to it before.
+    pub sign_in_device: Limit,
     /// Commands of one user.
     pub commands: Limit,
     /// Looks into the log by one user.
@@ -43,6 +47,7 @@ impl Default for RateLimits {
         RateLimits {
             sign_in_address: Limit { burst: 30, per_minute: 30 },
             sign_in_account: Limit { burst: 10, per_minute: 10 },
+            sign_in_device: Limit { burst: 10, per_minute: 10 },
             commands: Limit { burst: 200, per_minute: 3000 },
             looks: Limit { burst: 60, per_minute: 240 },
             streams: Limit { burst: 200, per_minute: 600 },
@@ -123,6 +128,7 @@ pub(crate) struct App {
     pub(crate) users: Arc<UserStore>,
     pub(crate) sessions: Sessions,
     pub(crate) passwords: Passwords,
+    pub(crate) devices: Devices,
     pub(crate) oidc: Option<Oidc>,
     pub(crate) access: AccessLog,
     pub(crate) outcomes: Outcomes,
@@ -132,6 +138,7 @@ pub(crate) struct App {
     pub(crate) closing: watch::Sender<bool>,
     pub(crate) by_address: Limits<IpAddr>,
     pub(crate) by_account: Limits<String>,
+    pub(crate) by_device: Limits<DeviceId>,
     pub(crate) by_commander: Limits<UserName>,
     pub(crate) by_looker: Limits<UserName>,
     pub(crate) by_listener: Limits<UserName>,
@@ -156,19 +163,27 @@ impl App {
     /// Where a request comes from: the peer, or whoever a trusted proxy says.
     pub(crate) fn address(&self, request: &HttpRequest) -> IpAddr {
         let peer = peer(request);
-        if !self.config.trusted_proxies.contains(&peer) {
+        if !self.trusts(peer) {
             return peer;
         }
         let forwarded = request.headers().get_all("x-forwarded-for").last();
-        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-        last.and_then(|text| text.trim().parse().ok()).unwrap_or(peer)
+        forwarded.and_then(|value| addresses::forwarded(value.to_str().ok()?)).unwrap_or(peer)
+    }
+
+    /// What limits count a request by.
+    pub(crate) fn network(&self, request: &HttpRequest) -> IpAddr {
+        addresses::network(self.address(request))
+    }
+
+    fn trusts(&self, peer: IpAddr) -> bool {
+        addresses::is_among(&self.config.trusted_proxies, peer)
     }
 
     /// Whether this request came by TLS: to the server itself, or to a trusted proxy that says so.
     pub(crate) fn came_by_tls(&self, request: &HttpRequest) -> bool {
         let said = || request.headers().get_all("x-forwarded-proto").last();
         self.config.tls.is_some()
-            || (self.config.trusted_proxies.contains(&peer(request))
+            || (self.trusts(peer(request))
                 && said().is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https")))
     }
 
@@ -217,7 +232,7 @@ impl App {
         let (queued, at_workers) = self.door.depth();
         Operations {
             websockets: self.hub.connections(),
-            sessions: self.sessions.count(),
+            sessions: self.sessions.count(self.now_ms()),
             queued,
             at_workers,
             ..self.vitals.operations(self.now_ms())
@@ -227,7 +242,8 @@ impl App {
 
 /// The other end of the connection.
 fn peer(request: &HttpRequest) -> IpAddr {
-    request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
+    let address = request.peer_addr().map(|peer| addresses::canonical(peer.ip()));
+    address.unwrap_or(IpAddr::from([0, 0, 0, 0]))
 }
 
 /// Whoever asks, signed in. A request that changes something has the session's token, and comes

@@ -15,6 +15,11 @@ pub(crate) fn token() -> Result<String, Fault> {
     Ok(hex(&bits()?))
 }
 
+/// Whether `text` has the form of a [`token`].
+pub(crate) fn is_token(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

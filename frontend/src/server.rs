@@ -12,7 +12,8 @@ use crate::live::vitals::{Gauges, Vitals};
 use crate::outcome::EventView;
 use crate::outcomes::Outcomes;
 use crate::people::{
-    AccessLog, Limits, Oidc, OidcError, Passwords, Sessions, UserStore, sessions::Lifetimes,
+    AccessLog, Devices, Limits, Oidc, OidcError, Passwords, Sessions, UserStore,
+    sessions::Lifetimes,
 };
 use crate::trail::{Trail, TrailPool};
 use actix::Actor;
@@ -52,6 +53,8 @@ pub struct Ports {
     pub trail: Arc<dyn Trail>,
     /// Who may sign in.
     pub users: Arc<UserStore>,
+    /// The browsers that users have signed in with before.
+    pub devices: Devices,
     /// The record of who came.
     pub access: AccessLog,
 }
@@ -109,6 +112,7 @@ impl Frontend {
             updates,
             trail,
             users,
+            devices,
             access,
         } = ports;
         let fault = |why| StartError::Listen { address: listen, why };
@@ -139,6 +143,7 @@ impl Frontend {
             users,
             sessions: Sessions::new(Lifetimes::default().by_clock_of(speed)),
             passwords: Passwords::new()?,
+            devices,
             oidc,
             access,
             outcomes,
@@ -148,6 +153,7 @@ impl Frontend {
             closing: watch::Sender::new(false),
             by_address: Limits::new(limits.sign_in_address).by_clock_of(speed),
             by_account: Limits::new(limits.sign_in_account).by_clock_of(speed),
+            by_device: Limits::new(limits.sign_in_device).by_clock_of(speed),
             by_commander: Limits::new(limits.commands).by_clock_of(speed),
             by_looker: Limits::new(limits.looks).by_clock_of(speed),
             by_listener: Limits::new(limits.streams).by_clock_of(speed),
@@ -178,6 +184,7 @@ impl Frontend {
             actix_web::rt::spawn(push_market(app.clone())),
             actix_web::rt::spawn(every_second(app.clone())),
             actix_web::rt::spawn(check_provider(app.clone())),
+            actix_web::rt::spawn(refresh_users(app.clone())),
         ];
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
@@ -314,8 +321,22 @@ async fn check_provider(app: web::Data<App>) {
     }
 }
 
-/// Counts seconds, tells the status channel, and reads what the command line did to the users and
-/// what was renewed of the certificate.
+/// Reads about once a second what the command line did to the users. On its own: another process
+/// may hold the file for long.
+async fn refresh_users(app: web::Data<App>) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let users = app.users.clone();
+        if let Ok(Err(error)) = web::block(move || users.refresh()).await {
+            tracing::error!(%error, "failed to read the users");
+        }
+        app.users.take_new_passwords().iter().for_each(|user| app.sessions.end_all(user));
+    }
+}
+
+/// Counts seconds, tells the status channel, and reads what was renewed of the certificate.
 async fn every_second(app: web::Data<App>) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -325,11 +346,6 @@ async fn every_second(app: web::Data<App>) {
         for (topic, operations) in [(Topic::Operations, true), (Topic::Status, false)] {
             app.hub.push(&topic, || status_frame(&app, operations, seq));
         }
-        let users = app.users.clone();
-        if let Ok(Err(error)) = web::block(move || users.refresh()).await {
-            tracing::error!(%error, "the users cannot be read");
-        }
-        app.users.take_new_passwords().iter().for_each(|user| app.sessions.end_all(user));
         if let Some(tls) = app.config.tls.clone() {
             match web::block(move || tls.refresh()).await {
                 Ok(Ok(true)) => tracing::info!("the certificate is renewed"),

@@ -27,7 +27,7 @@ use audit_logger::proof::Keeper;
 use bus::Clock;
 use demo::Demo;
 use figures::Figures;
-use frontend::people::{AccessLog, UserStore};
+use frontend::people::{AccessLog, Devices, UserStore};
 use frontend::tls::Certificate;
 use frontend::{Config, Frontend, Gauges, Ports, QuotesSpent};
 use indicatif::HumanCount;
@@ -50,6 +50,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Batches of account updates that may wait for the frontend; what has no room is read anew.
 const UPDATES: usize = 4096;
+
+/// The part of the quote budget that one user may spend: a quarter.
+const QUOTE_SHARE: u32 = 4;
 
 pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
     let open = options.tls_cert.is_none() && options.trusted_proxy.is_empty();
@@ -147,10 +150,14 @@ async fn serve(
     if options.seed_demo && matches!(setup.quotes, QuoteSource::Simulator) {
         setup.quote_refresh.get_or_insert(demo::REFRESH);
     }
+    let share = |all: u32| (all / QUOTE_SHARE).max(1);
+    setup.client.budget_per_user = setup.client.budget_per_minute.map(share);
     let refresh = setup.quote_refresh;
     let system = System::start(setup, &clock, writer, ledger.into_accounts()).await?;
 
     let users = Arc::new(UserStore::open_compacted(&users::store_in(&options.data))?);
+    let devices = options.data.join("devices.key");
+    let devices = Devices::open(&devices).with_context(|| devices.display().to_string())?;
     let record = options.data.join("access.jsonl");
     let (access, recording) =
         AccessLog::open(&record).with_context(|| record.display().to_string())?;
@@ -163,6 +170,7 @@ async fn serve(
         updates,
         trail: Arc::new(LogTrail::new(log, &options.server, durable.clone())),
         users: users.clone(),
+        devices,
         access: access.clone(),
     };
     let frontend = Frontend::start(doors, options.listen, ports).await?;

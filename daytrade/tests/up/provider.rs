@@ -188,6 +188,7 @@ impl Stop {
             status: self.status,
             kind: "application/problem+json".to_string(),
             cookie: None,
+            cookies: Vec::new(),
             retry_after: None,
             tls_only: None,
             text: self.text.clone(),

@@ -96,6 +96,8 @@ pub struct Answer {
     pub status: u16,
     pub kind: String,
     pub cookie: Option<String>,
+    /// All of them, the first one too.
+    pub cookies: Vec<String>,
     pub retry_after: Option<String>,
     /// The header that keeps browsers to TLS.
     pub tls_only: Option<String>,
@@ -121,9 +123,11 @@ impl Answer {
         }
         let (cookie, retry_after) = (header("set-cookie"), header("retry-after"));
         let tls_only = header("strict-transport-security");
+        let cookies = response.headers().get_all("set-cookie").iter();
+        let cookies = cookies.map(|value| value.to_str().unwrap().to_string()).collect();
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().unwrap();
-        Answer { status, kind, cookie, retry_after, tls_only, text }
+        Answer { status, kind, cookie, cookies, retry_after, tls_only, text }
     }
 
     pub fn json(&self) -> Value {

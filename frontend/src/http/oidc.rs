@@ -1,6 +1,6 @@
 //! Signing in with a provider, as browsers go: to the provider's page and back.
 
-use super::people::{flow_cookie, open_account, signed_in_cookie};
+use super::people::{flow_cookie, open_account, signed_in_cookie, store_fault};
 use crate::Fault;
 use crate::app::App;
 use crate::people::oidc::{LIFETIME, Oidc, Returned, Vouched};
@@ -186,11 +186,7 @@ async fn store(
 ) -> Result<(), Fault> {
     match web::block(work).await.map_err(|_| Fault::Unavailable)? {
         Ok(()) => Ok(()),
-        Err(UsersError::Taken(_)) => Err(Fault::UserTaken),
-        Err(error) => {
-            tracing::error!(%error, "the users cannot be written");
-            Err(Fault::Unavailable)
-        }
+        Err(error) => Err(store_fault(&error)),
     }
 }
 
@@ -199,7 +195,7 @@ fn names(roles: &Roles) -> String {
 }
 
 fn limit(app: &App, request: &HttpRequest) -> Result<(), Fault> {
-    app.by_address.take(app.address(request), app.now_ms()).inspect_err(|_| {
+    app.by_address.take(app.network(request), app.now_ms()).inspect_err(|_| {
         app.record(request, "rate_limited", None, Some("address".to_string()));
     })
 }

@@ -1,13 +1,15 @@
 //! Signing up, in and out.
 
 use super::json;
-use crate::Fault;
 use crate::app::{App, Caller};
+use crate::people::devices::{DeviceId, KNOWN_MS};
 use crate::people::passwords;
-use crate::people::{Role, Session, UsersError};
+use crate::people::{PasswordHash, Role, Session, UsersError};
+use crate::{Fault, random};
 use actix_web::cookie::{Cookie, CookieBuilder, SameSite, time::Duration};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
+use aws_lc_rs::digest::{SHA256, digest};
 use domain::trading::{Action, UserName, Verb};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -59,24 +61,66 @@ fn admit(app: &App, request: &HttpRequest, body: &[u8]) -> Result<Credentials, F
     if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
         return Err(Fault::invalid("a body of application/json is expected"));
     }
-    app.by_address.take(app.address(request), app.now_ms()).inspect_err(|_| {
+    app.by_address.take(app.network(request), app.now_ms()).inspect_err(|_| {
         app.record(request, "rate_limited", None, Some("address".to_string()));
     })?;
     json(body)
 }
 
-/// A new session in place of the one that the request came with, if any.
+/// A new session in place of the one that the request came with, if any. The browser is one of the
+/// user's from now on.
 fn signed_in(
     app: &App,
     request: &HttpRequest,
     user: &UserName,
+    password: &PasswordHash,
+    device: Option<DeviceId>,
     status: StatusCode,
 ) -> Result<HttpResponse, Fault> {
+    let value = app.devices.cookie(user, password, device, app.now_ms())?;
+    let lifetime = Duration::milliseconds(i64::try_from(KNOWN_MS).unwrap_or(i64::MAX));
     let (cookie, session) = signed_in_cookie(app, request, user)?;
-    Ok(HttpResponse::build(status).cookie(cookie).json(view(app, &session)))
+    let device = Cookie::build(device_cookie(app, user), value)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(app.config.by_tls())
+        .max_age(lifetime)
+        .finish();
+    Ok(HttpResponse::build(status).cookie(cookie).cookie(device).json(view(app, &session)))
 }
 
-/// The same, and the cookie that names it.
+/// The name of the cookie by which a browser is known as one of `user`: one for each user.
+fn device_cookie(app: &App, user: &UserName) -> String {
+    let digest = digest(&SHA256, user.as_str().as_bytes());
+    let prefix = if app.config.by_tls() { "__Host-" } else { "" };
+    format!("{prefix}daytrade-device-{}", random::hex(&digest.as_ref()[..4]))
+}
+
+/// The browser, where it is one in which `user` has signed in with `password` before.
+fn known_device(
+    app: &App,
+    request: &HttpRequest,
+    user: &UserName,
+    password: &PasswordHash,
+) -> Option<DeviceId> {
+    let cookie = request.cookie(&device_cookie(app, user))?;
+    app.devices.known(cookie.value(), user, password, app.now_ms())
+}
+
+/// What the answer is where the users cannot be changed.
+pub(super) fn store_fault(error: &UsersError) -> Fault {
+    match error {
+        UsersError::Taken(_) => Fault::UserTaken,
+        UsersError::Busy => Fault::Busy(2),
+        error => {
+            tracing::error!(%error, "failed to write the users");
+            Fault::Unavailable
+        }
+    }
+}
+
+/// A new session in place of the one that the request came with, and the cookie that names it.
 pub(super) fn signed_in_cookie(
     app: &App,
     request: &HttpRequest,
@@ -150,19 +194,12 @@ pub(crate) async fn sign_up(
         return Err(Fault::UserTaken);
     }
     let hash = app.passwords.hash(password).await?;
-    let (users, name, now_ms) = (app.users.clone(), user.clone(), app.now_ms());
-    let added = web::block(move || users.add(&name, hash, vec![Role::Trader], now_ms)).await;
-    match added.map_err(|_| Fault::Unavailable)? {
-        Ok(()) => {}
-        Err(UsersError::Taken(_)) => return Err(Fault::UserTaken),
-        Err(error) => {
-            tracing::error!(%error, "no user can be added");
-            return Err(Fault::Unavailable);
-        }
-    }
+    let (users, name, kept, now_ms) = (app.users.clone(), user.clone(), hash.clone(), app.now_ms());
+    let added = web::block(move || users.add(&name, kept, vec![Role::Trader], now_ms)).await;
+    added.map_err(|_| Fault::Unavailable)?.map_err(|error| store_fault(&error))?;
     app.record(&request, "signed_up", Some(user.as_str()), None);
     open_account(&app, &user).await;
-    signed_in(&app, &request, &user, StatusCode::CREATED)
+    signed_in(&app, &request, &user, &hash, None, StatusCode::CREATED)
 }
 
 /// Signs a user in.
@@ -174,22 +211,28 @@ pub(crate) async fn sign_in(
     body: web::Bytes,
 ) -> Result<HttpResponse, Fault> {
     let Credentials { user: given, password } = admit(&app, &request, &body)?;
-    let limited = app.by_account.take(given.chars().take(80).collect(), app.now_ms());
+    let user = UserName::parse(given.as_bytes());
+    let kept = user.as_ref().and_then(|user| Some((user, app.users.password(user)?)));
+    let device = kept.as_ref().and_then(|(user, kept)| known_device(&app, &request, user, kept));
+    let limited = match device {
+        // Strangers who guess keep nobody out of a browser that is known.
+        Some(device) => app.by_device.take(device, app.now_ms()),
+        None => app.by_account.take(given.chars().take(80).collect(), app.now_ms()),
+    };
     limited.inspect_err(|_| {
         app.record(&request, "rate_limited", Some(&given), Some("account".to_string()));
     })?;
-    let user = UserName::parse(given.as_bytes());
-    let kept = user.as_ref().and_then(|user| app.users.password(user));
     // A text that nobody has as a password takes no longer than one that somebody may have.
     let password = password.chars().take(129).collect();
-    let right = app.passwords.matches(kept, password).await?;
-    let Some(user) = user.filter(|_| right) else {
+    let hash = kept.as_ref().map(|(_, hash)| hash.clone());
+    let right = app.passwords.matches(hash, password).await?;
+    let Some((user, hash)) = kept.filter(|_| right) else {
         app.record(&request, "sign_in_failed", Some(&given), None);
         return Err(Fault::WrongCredentials);
     };
     app.record(&request, "signed_in", Some(user.as_str()), None);
-    open_account(&app, &user).await;
-    signed_in(&app, &request, &user, StatusCode::OK)
+    open_account(&app, user).await;
+    signed_in(&app, &request, user, &hash, device, StatusCode::OK)
 }
 
 /// Tells who is signed in.

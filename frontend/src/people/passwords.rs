@@ -47,6 +47,11 @@ impl PasswordHash {
         Ok(PasswordHash { salt, hash, m: MEMORY_KIB, t: PASSES })
     }
 
+    /// Its salt: another one with each password that is set.
+    pub(super) fn salt(&self) -> &str {
+        &self.salt
+    }
+
     /// Whether `password` is the one.
     ///
     /// # Errors

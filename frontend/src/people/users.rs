@@ -1,17 +1,24 @@
 //! The users that may sign in, by password or as a provider knows them, and what they may do. They
 //! are kept in a file that the command line may add to while a server runs (`file`).
+//!
+//! All users are in memory, behind a lock that is held for moments only. Changes have a lock of
+//! their own, which is held while the disk is waited for: no request waits for another's change.
 
 mod file;
 
 use super::passwords::PasswordHash;
 use domain::trading::UserName;
-use file::Line;
+use file::{Line, Read, Steps, UsersFile};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{fs, io};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use thiserror::Error;
+
+/// Changes that may wait for the disk; beyond it signing up is busy.
+const WAITING: usize = 64;
 
 /// What somebody may do beside trading for themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +78,9 @@ pub enum UsersError {
     /// Nobody has that name.
     #[error("there is no user {0}")]
     Unknown(UserName),
+    /// Too many changes wait for the disk.
+    #[error("too many changes of users wait for the disk")]
+    Busy,
 }
 
 /// Who somebody is to a provider of sign-ins: the same for ever, whatever they are called.
@@ -93,8 +103,12 @@ struct User {
 
 /// The store.
 pub struct UserStore {
-    path: PathBuf,
-    known: Mutex<Known>,
+    /// Never held while a file or its lock is waited for.
+    known: RwLock<Known>,
+    /// Held by whoever changes the file, or reads it.
+    file: Mutex<UsersFile>,
+    /// Changes that have that lock, or wait for it.
+    changing: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -103,18 +117,23 @@ struct Known {
     by_identity: HashMap<Identity, UserName>,
     /// Who has another password than before, for [`UserStore::take_new_passwords`].
     new_passwords: Vec<UserName>,
-    /// Bytes and lines of the file that are known.
-    bytes: u64,
-    lines: usize,
 }
 
 impl UserStore {
-    /// The store in the file at `path`, which is made where it is not there.
+    /// The store in the file at `path`, which is made when the first user is added.
     ///
     /// # Errors
     /// The file cannot be read, or holds what is no line of it.
     pub fn open(path: &Path) -> Result<UserStore, UsersError> {
-        let store = UserStore { path: path.to_path_buf(), known: Mutex::default() };
+        UserStore::open_with(path, Steps::default())
+    }
+
+    fn open_with(path: &Path, steps: Steps) -> Result<UserStore, UsersError> {
+        let store = UserStore {
+            known: RwLock::default(),
+            file: Mutex::new(UsersFile::new(path, steps)),
+            changing: AtomicUsize::new(0),
+        };
         store.refresh()?;
         // Nobody was signed in before.
         store.take_new_passwords();
@@ -127,49 +146,135 @@ impl UserStore {
     /// As [`open`](Self::open), and the file cannot be written.
     pub fn open_compacted(path: &Path) -> Result<UserStore, UsersError> {
         let store = UserStore::open(path)?;
-        let mut known = store.lock();
-        if known.lines > known.users.len() {
-            store.compact(&mut known).map_err(|why| store.fault(why))?;
-        }
-        drop(known);
+        store.compact()?;
         Ok(store)
     }
 
-    fn fault(&self, why: io::Error) -> UsersError {
-        UsersError::Io { path: self.path.clone(), why }
+    fn compact(&self) -> Result<(), UsersError> {
+        let mut file = self.file();
+        if file.lines() <= self.known().users.len() {
+            return Ok(());
+        }
+        self.exclusively(&mut file, |file, _| {
+            let all = self.known().to_lines();
+            let rewritten = all.and_then(|all| file.rewrite(all));
+            file.close(rewritten.map_err(|why| file.fault(why))?);
+            Ok(())
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what others have added.
+    fn known_to_change(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self) -> MutexGuard<'_, UsersFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what others have added. Waits for whoever changes the file.
     ///
     /// # Errors
     /// The file cannot be read, or holds what is no line of it.
     pub fn refresh(&self) -> Result<(), UsersError> {
-        let mut known = self.lock();
-        match fs::metadata(&self.path) {
-            Ok(found) if found.len() == known.bytes => Ok(()),
-            Ok(_) => {
-                let mut file = self.locked_file().map_err(|why| self.fault(why))?;
-                self.read(&mut file, &mut known)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(why) => Err(self.fault(why)),
+        let mut file = self.file();
+        if file.is_read().map_err(|why| file.fault(why))? {
+            return Ok(());
         }
+        let opened = file.open_shared().map_err(|why| file.fault(why))?;
+        let Some(mut opened) = opened else { return Ok(()) };
+        let read = file.read(&mut opened, false).map_err(|why| file.fault(why));
+        file.close(opened);
+        self.take(read?)
+    }
+
+    /// Does `work` with the file locked and read to its end, so that what is known is all that
+    /// anybody has written.
+    fn exclusively(
+        &self,
+        file: &mut UsersFile,
+        work: impl FnOnce(&mut UsersFile, &mut std::fs::File) -> Result<(), UsersError>,
+    ) -> Result<(), UsersError> {
+        let mut opened = file.open_exclusive().map_err(|why| file.fault(why))?;
+        let read = file.read(&mut opened, true).map_err(|why| file.fault(why));
+        let done = read.and_then(|read| self.take(read)).and_then(|()| work(file, &mut opened));
+        file.close(opened);
+        done
+    }
+
+    /// Takes what was read: others' changes, or all users anew.
+    fn take(&self, read: Read) -> Result<(), UsersError> {
+        let Read { lines, anew, fault } = read;
+        if anew {
+            let mut fresh = Known::default();
+            lines.into_iter().for_each(|(user, line)| fresh.apply(user, line));
+            let passwords = fresh.passwords();
+            let mut known = self.known_to_change();
+            fresh.new_passwords = std::mem::take(&mut known.new_passwords);
+            let before = std::mem::replace(&mut *known, fresh);
+            for (user, password) in passwords {
+                let changed = before.users.get(&user).is_some_and(|it| it.password != password);
+                if changed && !known.new_passwords.contains(&user) {
+                    known.new_passwords.push(user);
+                }
+            }
+        } else if !lines.is_empty() {
+            let mut known = self.known_to_change();
+            for (user, line) in lines {
+                if line.password.is_some()
+                    && known.users.contains_key(&user)
+                    && !known.new_passwords.contains(&user)
+                {
+                    known.new_passwords.push(user.clone());
+                }
+                known.apply(user, line);
+            }
+        }
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Adds a line, once `allowed` by what all processes have written. On disk when this returns,
+    /// and seen by nobody before.
+    fn append(
+        &self,
+        user: &UserName,
+        line: Line,
+        allowed: impl FnOnce(&Known) -> Result<(), UsersError>,
+    ) -> Result<(), UsersError> {
+        struct Place<'a>(&'a AtomicUsize);
+        impl Drop for Place<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let waiting = self.changing.fetch_add(1, Ordering::Relaxed);
+        let _place = Place(&self.changing);
+        if waiting >= WAITING {
+            return Err(UsersError::Busy);
+        }
+        let mut file = self.file();
+        self.exclusively(&mut file, |file, opened| {
+            allowed(&self.known())?;
+            let appended = file.append(opened, &line, || self.known().to_lines());
+            appended.map_err(|why| file.fault(why))?;
+            let read = Read { lines: vec![(user.clone(), line)], anew: false, fault: None };
+            self.take(read)
+        })
     }
 
     /// Who was given another password since this was asked last: whoever is signed in as one of them
     /// may be somebody else.
     pub fn take_new_passwords(&self) -> Vec<UserName> {
-        std::mem::take(&mut self.lock().new_passwords)
+        std::mem::take(&mut self.known_to_change().new_passwords)
     }
 
     /// Adds a user. On disk when this returns.
     ///
     /// # Errors
-    /// The name is another's, or the file cannot be written.
+    /// The name is another's, too many changes wait, or the file cannot be written.
     pub fn add(
         &self,
         user: &UserName,
@@ -179,7 +284,7 @@ impl UserStore {
     ) -> Result<(), UsersError> {
         let (password, roles) = (Some(password), Some(roles));
         let line = Line { user: user.to_string(), password, identity: None, roles, at_ms };
-        self.append(&line, |known| match known.users.contains_key(user) {
+        self.append(user, line, |known| match known.users.contains_key(user) {
             true => Err(UsersError::Taken(user.clone())),
             false => Ok(()),
         })
@@ -203,7 +308,7 @@ impl UserStore {
             roles: Some(roles),
             at_ms,
         };
-        self.append(&line, |known| {
+        self.append(user, line, |known| {
             let taken = known.users.contains_key(user) || known.by_identity.contains_key(&identity);
             if taken { Err(UsersError::Taken(user.clone())) } else { Ok(()) }
         })
@@ -221,7 +326,7 @@ impl UserStore {
         at_ms: u64,
     ) -> Result<(), UsersError> {
         let line = Line { user: user.to_string(), password, identity: None, roles, at_ms };
-        self.append(&line, |known| match known.users.contains_key(user) {
+        self.append(user, line, |known| match known.users.contains_key(user) {
             true => Ok(()),
             false => Err(UsersError::Unknown(user.clone())),
         })
@@ -229,33 +334,33 @@ impl UserStore {
 
     /// Whether there is such a user.
     pub fn has(&self, user: &UserName) -> bool {
-        self.lock().users.contains_key(user)
+        self.known().users.contains_key(user)
     }
 
     /// The password of a user, if they have one.
     pub fn password(&self, user: &UserName) -> Option<PasswordHash> {
-        self.lock().users.get(user)?.password.clone()
+        self.known().users.get(user)?.password.clone()
     }
 
     /// The user that a provider calls so.
     pub fn of_identity(&self, identity: &Identity) -> Option<UserName> {
-        self.lock().by_identity.get(identity).cloned()
+        self.known().by_identity.get(identity).cloned()
     }
 
     /// Where each user signs in who does so with a provider: its address.
     pub fn provider(&self, user: &UserName) -> Option<String> {
-        let known = self.lock();
+        let known = self.known();
         Some(known.users.get(user)?.identity.as_ref()?.issuer.clone())
     }
 
     /// The roles of a user; none for nobody.
     pub fn roles(&self, user: &UserName) -> Roles {
-        self.lock().users.get(user).map(|user| user.roles.clone()).unwrap_or_default()
+        self.known().users.get(user).map(|user| user.roles.clone()).unwrap_or_default()
     }
 
     /// All users with their roles, sorted.
     pub fn list(&self) -> Vec<(UserName, Roles)> {
-        let known = self.lock();
+        let known = self.known();
         let mut all: Vec<_> =
             known.users.iter().map(|(user, it)| (user.clone(), it.roles.clone())).collect();
         all.sort();
@@ -264,74 +369,4 @@ impl UserStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(text: &str) -> UserName {
-        UserName::parse(text.as_bytes()).unwrap()
-    }
-
-    fn hash() -> PasswordHash {
-        PasswordHash::of(b"a password of somebody").unwrap()
-    }
-
-    #[test]
-    fn users_and_roles_outlive_the_process_and_a_line_that_was_cut_short() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("users.jsonl");
-        let store = UserStore::open(&path).unwrap();
-        store.add(&name("ann"), hash(), vec![Role::Trader], 1).unwrap();
-        store.add(&name("bob"), hash(), vec![Role::Trader], 2).unwrap();
-        store.change(&name("bob"), None, Some(vec![Role::Trader, Role::Analyst]), 3).unwrap();
-        assert!(matches!(store.add(&name("ann"), hash(), vec![], 4), Err(UsersError::Taken(_))));
-        let whole = fs::read(&path).unwrap();
-        for cut in 1..40 {
-            let mut torn = whole.clone();
-            torn.extend_from_slice(&whole[..cut]);
-            fs::write(&path, &torn).unwrap();
-            let store = UserStore::open_compacted(&path).unwrap();
-            assert_eq!(store.roles(&name("bob")), [Role::Trader, Role::Analyst]);
-            assert_eq!(store.list().len(), 2);
-            assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
-        }
-    }
-
-    #[test]
-    fn an_identity_is_one_user_for_ever() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("users.jsonl");
-        let identity = |subject: &str| Identity {
-            issuer: "https://sso.example.com".to_string(),
-            subject: subject.to_string(),
-        };
-        let store = UserStore::open(&path).unwrap();
-        store.add(&name("ann"), hash(), vec![Role::Trader], 1).unwrap();
-        let taken = |done| matches!(done, Err(UsersError::Taken(_)));
-        assert!(taken(store.add_identity(&name("ann"), identity("1"), vec![], 2)));
-        store.add_identity(&name("bob"), identity("1"), vec![Role::Trader], 2).unwrap();
-        assert!(taken(store.add_identity(&name("cat"), identity("1"), vec![], 3)));
-        assert!(taken(store.add(&name("bob"), hash(), vec![], 3)));
-        store.change(&name("bob"), None, Some(vec![Role::Analyst]), 4).unwrap();
-        for store in [store, UserStore::open_compacted(&path).unwrap()] {
-            assert_eq!(store.of_identity(&identity("1")), Some(name("bob")));
-            assert_eq!(store.of_identity(&identity("2")), None);
-            assert_eq!(store.roles(&name("bob")), [Role::Analyst]);
-            assert!(store.has(&name("bob")) && store.password(&name("bob")).is_none());
-        }
-    }
-
-    #[test]
-    fn a_server_hears_of_what_the_command_line_adds() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("users.jsonl");
-        let server = UserStore::open_compacted(&path).unwrap();
-        let line = UserStore::open(&path).unwrap();
-        line.add(&name("ann"), hash(), vec![Role::Trader, Role::Operator], 1).unwrap();
-        assert!(server.password(&name("ann")).is_none());
-        server.refresh().unwrap();
-        assert_eq!(server.roles(&name("ann")), [Role::Trader, Role::Operator]);
-        // A name that the other process took is taken here.
-        line.add(&name("bob"), hash(), vec![], 1).unwrap();
-        assert!(matches!(server.add(&name("bob"), hash(), vec![], 4), Err(UsersError::Taken(_))));
-    }
-}
+mod tests;

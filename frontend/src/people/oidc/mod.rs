@@ -2,12 +2,14 @@
 //!
 //! * `provider`: what is asked of the provider.
 //! * `token`: whether its word can be trusted.
+//! * `flow`: a sign-in that is on its way, sealed in the browser's cookie.
 //! * [`names`]: what somebody is called here.
 //!
-//! A sign-in is begun in one browser and ended in the same: its state is good once and for ten
-//! minutes, and lives in memory. The provider is asked when somebody signs in, never before: one
+//! A sign-in is begun in one browser and ended in the same: it is good once and for ten minutes,
+//! and the browser keeps it, so that unfinished ones take no memory here. The provider is asked when somebody signs in, never before: one
 //! that is down is in nobody's way.
 
+mod flow;
 pub mod names;
 mod provider;
 mod token;
@@ -17,20 +19,16 @@ use crate::{Fault, random};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flow::{Flow, Seal};
 use provider::Provider;
 use reqwest::Url;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use thiserror::Error;
 
 /// How long somebody may take at the provider: of the time that passes, however fast the system's
 /// clock runs, as the tokens' times are those of the machine's clock.
 pub const LIFETIME: Duration = Duration::from_secs(600);
-
-/// Sign-ins that may be on their way at once.
-const UNDER_WAY: usize = 10_000;
 
 /// How a provider is asked.
 #[derive(Clone)]
@@ -69,7 +67,7 @@ pub enum OidcError {
     /// The provider does not answer as one does.
     #[error("the provider is not there: {0}")]
     Unreachable(String),
-    /// Too many sign-ins are on their way.
+    /// The provider is asked for too many sign-ins at once.
     #[error("too many sign-ins are on their way")]
     Busy,
     /// The operating system gives no chance.
@@ -90,21 +88,11 @@ impl OidcError {
     }
 }
 
-/// A sign-in that is on its way.
-struct Flow {
-    browser: String,
-    nonce: String,
-    verifier: String,
-    redirect: String,
-    session: Option<String>,
-    began: Instant,
-}
-
 /// Where a browser goes to sign in.
 pub struct Begun {
     /// The provider's page.
     pub url: String,
-    /// What the browser has to show when it comes back.
+    /// What the browser keeps, and shows when it comes back: the sealed flow.
     pub browser: String,
 }
 
@@ -140,7 +128,7 @@ pub struct Vouched {
 pub struct Oidc {
     settings: OidcSettings,
     provider: Provider,
-    flows: Mutex<HashMap<String, Flow>>,
+    seal: Seal,
 }
 
 impl Oidc {
@@ -151,7 +139,7 @@ impl Oidc {
     pub fn new(settings: OidcSettings) -> Result<Oidc, OidcError> {
         provider::check_address(&settings.issuer, &settings.issuer)?;
         let provider = Provider::new(settings.clone())?;
-        Ok(Oidc { settings, provider, flows: Mutex::default() })
+        Ok(Oidc { settings, provider, seal: Seal::new(LIFETIME)? })
     }
 
     /// What stands on the button.
@@ -175,7 +163,7 @@ impl Oidc {
     /// Begins a sign-in that comes back to `redirect`; `session` is the one that it replaces.
     ///
     /// # Errors
-    /// The provider does not answer, or too many sign-ins are on their way.
+    /// The provider does not answer, or is asked too much.
     pub async fn begin(
         &self,
         redirect: String,
@@ -183,15 +171,14 @@ impl Oidc {
     ) -> Result<Begun, OidcError> {
         let page = self.provider.metadata().await?.authorization_endpoint.clone();
         let flow = Flow {
-            browser: random::token()?,
+            state: random::token()?,
             nonce: random::token()?,
             // 43 to 128 characters (RFC 7636, 4.1).
             verifier: random::token()? + &random::token()?,
             redirect,
-            session,
-            began: Instant::now(),
+            // Whatever else a cookie says is no session, and may be long.
+            session: session.filter(|token| random::is_token(token)),
         };
-        let (state, browser) = (random::token()?, flow.browser.clone());
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, flow.verifier.as_bytes()));
         let mut url = Url::parse(&page)
             .map_err(|_| OidcError::Unreachable("its page has no address".to_string()))?;
@@ -200,30 +187,17 @@ impl Oidc {
             .append_pair("client_id", &self.settings.client_id)
             .append_pair("redirect_uri", &flow.redirect)
             .append_pair("scope", "openid profile email")
-            .append_pair("state", &state)
+            .append_pair("state", &flow.state)
             .append_pair("nonce", &flow.nonce)
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256");
-        let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
-        flows.retain(|_, flow| flow.began.elapsed() < LIFETIME);
-        if flows.len() >= UNDER_WAY {
-            return Err(OidcError::Busy);
-        }
-        flows.insert(state, flow);
-        Ok(Begun { url: url.into(), browser })
+        Ok(Begun { url: url.into(), browser: self.seal.seal(flow)? })
     }
 
-    /// Takes the sign-in of `state` out: it is good once, whatever comes of it.
+    /// The flow that comes back: it is good once, whatever comes of it. Whoever has only the state,
+    /// and not the browser, does not end it for its owner.
     fn take(&self, returned: &Returned<'_>) -> Option<Flow> {
-        let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
-        let (state, browser) = (returned.state?, returned.browser?);
-        // Whoever has only the state, and not the browser, does not end it for its owner.
-        let known = flows.get(state)?;
-        if !random::same(known.browser.as_bytes(), browser.as_bytes()) {
-            return None;
-        }
-        let flow = flows.remove(state)?;
-        (flow.began.elapsed() < LIFETIME).then_some(flow)
+        self.seal.take(returned.browser?, returned.state?)
     }
 
     /// Ends a sign-in: asks the provider who it is.
