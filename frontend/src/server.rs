@@ -185,6 +185,7 @@ impl Frontend {
             actix_web::rt::spawn(every_second(app.clone())),
             actix_web::rt::spawn(check_provider(app.clone())),
             actix_web::rt::spawn(refresh_users(app.clone())),
+            actix_web::rt::spawn(refresh_certificate(app.clone())),
         ];
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
@@ -336,7 +337,21 @@ async fn refresh_users(app: web::Data<App>) {
     }
 }
 
-/// Counts seconds, tells the status channel, and reads what was renewed of the certificate.
+/// Reads about once a second whether the certificate was renewed. On its own, like the users.
+async fn refresh_certificate(app: web::Data<App>) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while let Some(tls) = app.config.tls.clone() {
+        ticks.tick().await;
+        match web::block(move || tls.refresh()).await {
+            Ok(Ok(true)) => tracing::info!("the certificate is renewed"),
+            Ok(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+            _ => {}
+        }
+    }
+}
+
+/// Counts seconds, and tells the status channel.
 async fn every_second(app: web::Data<App>) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -345,13 +360,6 @@ async fn every_second(app: web::Data<App>) {
         app.vitals.tick(app.now_ms());
         for (topic, operations) in [(Topic::Operations, true), (Topic::Status, false)] {
             app.hub.push(&topic, || status_frame(&app, operations, seq));
-        }
-        if let Some(tls) = app.config.tls.clone() {
-            match web::block(move || tls.refresh()).await {
-                Ok(Ok(true)) => tracing::info!("the certificate is renewed"),
-                Ok(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
-                _ => {}
-            }
         }
     }
 }

@@ -57,7 +57,7 @@ async fn who_is_over_their_share_takes_nobody_along() {
     assert!(elsewhere.log.is_empty());
     assert_eq!(elsewhere.asks, ["S for #5 BUY b"]);
     let priced = desk.price("S", "5.00");
-    assert_eq!(priced.log, ["#5 BUY b accepted at 5.00", "#4 BUY a accepted at 5.00"]);
+    assert_eq!(priced.log, ["#5 BUY b accepted at 5.00", "#4 BUY a accepted at 5.00 (cached)"]);
     assert!(desk.over_share("S", 5).log.is_empty(), "nobody waits any more");
 }
 
