@@ -201,8 +201,12 @@ impl<'o> Audit<'o> {
         }
         for early in self.early.remove(&number).unwrap_or_default() {
             self.agrees(noted, number, early.line, early.user, Some(early.stock));
-            self.not_before(early.at, early.line);
-            self.group.own.extend(early.answer);
+            // A process that died before it could log the command had asked for it: the command was
+            // received again behind the restart, and has a price of its own.
+            let received = head.at.unwrap_or(0);
+            if early.at.is_none_or(|at| at.saturating_add(CLOCKS_APART_MS) >= received) {
+                self.group.own.extend(early.answer);
+            }
         }
         self.group.awaited = self.group.own.len();
     }

@@ -40,6 +40,25 @@ cmd 60103 6 DUMPLOG n=x
     assert_eq!(report.findings[0].transaction, Some(4));
 }
 
+/// A process that is killed between the two leaves an answer without its command, which the resumed
+/// run receives again, and asks for again.
+#[test]
+fn quote_of_a_killed_process_is_no_finding() {
+    let log = "\
+cmd 0 1 ADD u=alice f=100.00
+cash 0 1 add u=alice f=100.00
+quote 100 2 u=alice s=ABC p=10.00
+quote 90000 2 u=alice s=ABC p=12.00
+cmd 89990 2 BUY u=alice s=ABC f=50.00
+cash 90000 2 remove u=alice f=48.00
+cmd 90003 3 DUMPLOG n=x
+";
+    assert_good(&check(&script(log).xml()));
+    // Its old price is no price for the command.
+    let old = log.replace("f=48.00", "f=50.00");
+    assert!(!check(&script(&old).xml()).is_good());
+}
+
 #[test]
 fn shares_below_nothing_are_found() {
     let log = good().with_all(8, "f=30.00", "f=110.00").with_all(9, "f=30.00", "f=110.00");
