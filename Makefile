@@ -65,12 +65,22 @@ docs: ## Build the API documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: deny
-deny: ## Check licences, duplicate dependencies and sources (where cargo-deny is installed)
+deny: ## Check licenses, duplicate dependencies and sources (with cargo-deny if it is installed)
 	@if command -v cargo-deny >/dev/null; then \
 	  cargo deny --offline check licenses bans sources; \
 	else \
-	  echo "cargo-deny is not installed: licences and duplicate dependencies are not checked"; \
+	  cargo test --workspace --locked --test dependencies; \
 	fi
+
+# Both ends of SEEDS=FROM..TO are included. A campaign can be run in parts; a seed that fails says
+# how to repeat it.
+.PHONY: campaign-kill
+campaign-kill: services ## kill -9 at 1,000 seeded points (SEEDS=FROM..TO for a part; minutes)
+	DAYTRADE_SEEDS=$(or $(SEEDS),1..1000) cargo test -p daytrade --locked --test kill -- --nocapture
+
+.PHONY: campaign-seeds
+campaign-seeds: ## Run 10,000 seeds of the system with faults in virtual time (SEEDS=FROM..TO for a part)
+	DAYTRADE_SEEDS=$(or $(SEEDS),1..10000) cargo test -p daytrade --locked --bin daytrade -- --nocapture seeds::
 
 .PHONY: bench
 bench: services ## Run all benchmarks (minutes)

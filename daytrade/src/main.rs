@@ -17,6 +17,10 @@ mod up;
 mod verify;
 mod workload_files;
 
+#[cfg(test)]
+#[path = "../tests/seeds/mod.rs"]
+mod seeds;
+
 use clap::Parser;
 use cli::{Cli, Command, WorkloadCommand};
 use std::process::ExitCode;

@@ -32,4 +32,6 @@ mod search_store;
 mod snapshot;
 mod stores;
 mod tls_proxy;
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod victim;
 mod virtual_clock;
