@@ -34,7 +34,7 @@ const post = (asked: Asked) => ask<Outcome>("POST", "/api/v1/commands", asked);
 
 /** Worth another try with the same id: no answer, a server that starts, or one that is full. */
 function passes(fault: unknown): fault is Problem {
-  return fault instanceof Problem && [NO_ANSWER, "unavailable", "busy", "http_502", "http_503", "http_504"].includes(fault.code);
+  return fault instanceof Problem && [NO_ANSWER, "unavailable", "busy", "too_many_pending", "http_502", "http_503", "http_504"].includes(fault.code);
 }
 
 export async function send(

@@ -17,6 +17,7 @@ const ADVICE: Record<string, string> = {
   quote_unavailable: "The quote server does not answer. Try again in a moment.",
   unknown_account: "Sign in as a trader, or add money: that opens an account.",
   rate_limited: "Too many at once. Wait a moment.",
+  too_many_pending: "Too many commands have no outcome yet. Wait a moment.",
   busy: "The system is full. Try again in a moment.",
 };
 
