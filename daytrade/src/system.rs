@@ -15,7 +15,7 @@ use bus::{
 use domain::trading::entry::QuoteReceived;
 use domain::trading::{Account, Entry, UserName};
 use quote_manager::cache::RedisCache;
-use quote_manager::manager::{AskStats, Subscribe};
+use quote_manager::manager::{AskStats, StopAsking, Subscribe};
 use quote_manager::simulator::{DelayModel, Faults, Simulator, SimulatorConfig, listen};
 use quote_manager::source::{ClientOptions, Connect, FixedSource, LegacyClient, Source};
 use quote_manager::{QuoteManager, QuoteStats};
@@ -235,6 +235,16 @@ impl System {
             actix::spawn(shard.send(news.clone()));
         }
         actix::spawn(self.autotx.send(news));
+    }
+
+    /// Fires no order and asks for no quote any more: for a log that has halted, because what
+    /// cannot be logged is not bought.
+    pub async fn stop_buying(&self) {
+        for manager in &self.managers {
+            // One that is gone asks for nothing.
+            let _ = manager.send(StopAsking).await;
+        }
+        let _ = self.autotx.send(StopFiring).await;
     }
 
     /// Stops the services in order: AutoTX, workers, quote manager, log. No command may be on its

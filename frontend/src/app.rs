@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use crate::door::Door;
+use crate::http::body::BodyBudget;
 use crate::live::hub::Hub;
 use crate::live::market::Market;
 use crate::live::vitals::{Operations, Vitals};
@@ -38,6 +39,8 @@ pub struct RateLimits {
     pub commands: Limit,
     /// Looks into the log by one user.
     pub looks: Limit,
+    /// Accounts, prices and figures that one user asks for.
+    pub reads: Limit,
     /// Websockets that one user opens.
     pub streams: Limit,
 }
@@ -50,6 +53,7 @@ impl Default for RateLimits {
             sign_in_device: Limit { burst: 10, per_minute: 10 },
             commands: Limit { burst: 200, per_minute: 3000 },
             looks: Limit { burst: 60, per_minute: 240 },
+            reads: Limit { burst: 400, per_minute: 6000 },
             streams: Limit { burst: 200, per_minute: 600 },
         }
     }
@@ -141,7 +145,10 @@ pub(crate) struct App {
     pub(crate) by_device: Limits<DeviceId>,
     pub(crate) by_commander: Limits<UserName>,
     pub(crate) by_looker: Limits<UserName>,
+    pub(crate) by_reader: Limits<UserName>,
     pub(crate) by_listener: Limits<UserName>,
+    pub(crate) bodies_of_strangers: BodyBudget<IpAddr>,
+    pub(crate) bodies_of_users: BodyBudget<UserName>,
 }
 
 impl App {

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::select;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -35,6 +35,7 @@ pub struct Door(Arc<Inner>);
 struct Inner {
     workers: Vec<mpsc::Sender<Knock>>,
     closing: watch::Sender<bool>,
+    halted: Arc<AtomicBool>,
     next: AtomicU64,
     clock: Clock,
     at_worker: Arc<AtomicUsize>,
@@ -64,6 +65,7 @@ impl Door {
     pub fn open(queue: &CommandQueue, clock: Clock, first: u64) -> (Door, DoorTasks) {
         let (closing, closed) = watch::channel(false);
         let at_worker = Arc::new(AtomicUsize::new(0));
+        let halted = Arc::new(AtomicBool::new(false));
         let (mut workers, mut tasks) = (Vec::new(), Vec::new());
         for worker in 0..queue.workers() {
             let (sender, knocks) = mpsc::channel(QUEUE);
@@ -75,11 +77,15 @@ impl Door {
                 knocks,
                 waiting: HashMap::new(),
                 at_worker: at_worker.clone(),
+                halted: halted.clone(),
             };
             tasks.push(actix_web::rt::spawn(desk.run(closed.clone())));
         }
         let next = AtomicU64::new(first);
-        (Door(Arc::new(Inner { workers, closing, next, clock, at_worker })), DoorTasks(tasks))
+        (
+            Door(Arc::new(Inner { workers, closing, halted, next, clock, at_worker })),
+            DoorTasks(tasks),
+        )
     }
 
     /// Lets a command in; its reply comes when its entry is durable. The receiver hears nothing
@@ -109,6 +115,9 @@ impl Door {
         action: Action,
     ) -> Result<oneshot::Receiver<Reply>, Fault> {
         let door = &*self.0;
+        if self.is_halted() {
+            return Err(Fault::LogHalted);
+        }
         let worker = Partition::of(&action).worker(door.workers.len());
         let place = door.workers[worker].try_reserve().map_err(|error| match error {
             mpsc::error::TrySendError::Full(()) => Fault::Busy(1),
@@ -126,9 +135,26 @@ impl Door {
         self.0.closing.send_replace(true);
     }
 
-    /// Whether it is closed.
-    pub fn is_closed(&self) -> bool {
-        *self.0.closing.borrow()
+    /// Lets nobody in any more, because the log has halted.
+    pub fn halt(&self) {
+        self.0.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the log has halted.
+    pub fn is_halted(&self) -> bool {
+        self.0.halted.load(Ordering::Relaxed)
+    }
+
+    /// Whether commands are accepted.
+    ///
+    /// # Errors
+    /// They are not: the log has halted, or the server stops.
+    pub fn ready(&self) -> Result<(), Fault> {
+        match (self.is_halted(), *self.0.closing.borrow()) {
+            (true, _) => Err(Fault::LogHalted),
+            (false, true) => Err(Fault::Unavailable),
+            (false, false) => Ok(()),
+        }
     }
 
     /// Commands that wait before the workers, and commands that are with them.
@@ -151,6 +177,7 @@ struct Desk {
     knocks: mpsc::Receiver<Knock>,
     waiting: HashMap<u64, oneshot::Sender<Reply>>,
     at_worker: Arc<AtomicUsize>,
+    halted: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -209,6 +236,7 @@ impl Desk {
             Ok(replies) => replies,
             Err(halted) => {
                 tracing::error!(%halted, "no command is taken any more");
+                self.halted.store(true, Ordering::Relaxed);
                 return false;
             }
         };

@@ -32,6 +32,9 @@ pub enum Fault {
     /// The body, or a message, is too long.
     #[error("the request is longer than is taken here")]
     TooLarge,
+    /// The body is compressed, or encoded in another way.
+    #[error("bodies with a Content-Encoding are not accepted: send the body as it is")]
+    EncodedBody,
     /// The body did not come in time.
     #[error("the body did not come in time")]
     TooSlow,
@@ -68,6 +71,9 @@ pub enum Fault {
     /// The provider does not answer.
     #[error("the sign-in provider does not answer: sign in with a password, or try again later")]
     ProviderUnavailable,
+    /// The log cannot be written, so no command is accepted until the server has restarted.
+    #[error("the log cannot be written: no command is accepted until the server has restarted")]
+    LogHalted,
     /// Something inside is not there; the request may be repeated.
     #[error("this cannot be done at the moment")]
     Unavailable,
@@ -105,6 +111,7 @@ impl Fault {
             Fault::MethodNotAllowed => "method_not_allowed",
             Fault::Invalid(_) => "invalid_request",
             Fault::TooLarge => "too_large",
+            Fault::EncodedBody => "encoded_body",
             Fault::TooSlow => "too_slow",
             Fault::RateLimited(_) => "rate_limited",
             Fault::Busy(_) => "busy",
@@ -117,6 +124,7 @@ impl Fault {
             Fault::SignInOver => "sign_in_over",
             Fault::SignInRefused => "sign_in_refused",
             Fault::ProviderUnavailable => "provider_unavailable",
+            Fault::LogHalted => "log_halted",
             Fault::Unavailable => "unavailable",
         }
     }
@@ -137,6 +145,7 @@ impl Fault {
             StatusCode::NOT_FOUND => Fault::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Fault::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Fault::EncodedBody,
             status if status.is_server_error() => Fault::Unavailable,
             _ => Fault::invalid("the request is not understood"),
         }
@@ -153,12 +162,15 @@ impl ResponseError for Fault {
             Fault::Invalid(_) | Fault::SignInOver => StatusCode::BAD_REQUEST,
             Fault::WeakPassword | Fault::BreachedPassword => StatusCode::UNPROCESSABLE_ENTITY,
             Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Fault::RateLimited(_) | Fault::Busy(_) | Fault::TooManyPending => {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Fault::UserTaken | Fault::RequestIdReused => StatusCode::CONFLICT,
-            Fault::ProviderUnavailable | Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::ProviderUnavailable | Fault::LogHalted | Fault::Unavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -167,6 +179,9 @@ impl ResponseError for Fault {
         let mut response = HttpResponse::build(status);
         if let Some(seconds) = self.retry_after_s() {
             response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if *self == Fault::EncodedBody {
+            response.insert_header((header::ACCEPT_ENCODING, "identity"));
         }
         let problem = Problem {
             kind: "about:blank",

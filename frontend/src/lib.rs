@@ -9,6 +9,7 @@
 //! * [`door`]: commands of many connections, gathered for the workers.
 //! * [`outcomes`], [`outcome`]: what came of commands.
 //! * [`tls`]: the certificate, where the server ends TLS itself.
+//! * `export`: files made of the log, as fast as they are taken.
 //! * [`trail`]: what is needed of the log, which somebody else provides.
 //! * [`account_view`]: accounts as files have them.
 //!
@@ -18,6 +19,7 @@
 pub mod account_view;
 pub mod app;
 pub mod door;
+mod export;
 pub mod fault;
 pub mod http;
 mod listen;

@@ -3,7 +3,8 @@
 use crate::Fault;
 use crate::app::{App, Config};
 use crate::door::{Door, DoorTasks};
-use crate::http::{self, LONGEST_BODY, pages};
+use crate::http::body::{self, BodyBudget};
+use crate::http::{self, pages};
 use crate::live::account::LiveAccount;
 use crate::live::hub::{Hub, Topic, frame};
 use crate::live::market::{Market, MarketActor};
@@ -21,7 +22,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::rt::task::JoinHandle;
 use actix_web::{HttpServer, web};
-use bus::{AccountDesk, AccountUpdate, AccountUpdates, Clock, CommandQueue, QuoteNews};
+use bus::{AccountDesk, AccountUpdate, AccountUpdates, Clock, CommandQueue, LogHalted, QuoteNews};
 use domain::trading::entry::CommandDecided;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -51,6 +52,8 @@ pub struct Ports {
     pub updates: mpsc::Receiver<AccountUpdates>,
     /// The log, for those who look.
     pub trail: Arc<dyn Trail>,
+    /// Why the log has halted, once it has.
+    pub halted: watch::Receiver<Option<LogHalted>>,
     /// Who may sign in.
     pub users: Arc<UserStore>,
     /// The browsers that users have signed in with before.
@@ -111,6 +114,7 @@ impl Frontend {
             accounts,
             updates,
             trail,
+            halted,
             users,
             devices,
             access,
@@ -156,14 +160,16 @@ impl Frontend {
             by_device: Limits::new(limits.sign_in_device).by_clock_of(speed),
             by_commander: Limits::new(limits.commands).by_clock_of(speed),
             by_looker: Limits::new(limits.looks).by_clock_of(speed),
+            by_reader: Limits::new(limits.reads).by_clock_of(speed),
             by_listener: Limits::new(limits.streams).by_clock_of(speed),
+            bodies_of_strangers: BodyBudget::new(body::STRANGERS),
+            bodies_of_users: BodyBudget::new(body::USERS),
         });
         let quotes = MarketActor::new(market, hub, clock).start().recipient();
         let served = app.clone();
         let server = HttpServer::new(move || {
             actix_web::App::new()
                 .app_data(served.clone())
-                .app_data(web::PayloadConfig::new(LONGEST_BODY))
                 .wrap(Compress::default())
                 .wrap(from_fn(http::finish))
                 .configure(http::configure)
@@ -186,6 +192,7 @@ impl Frontend {
             actix_web::rt::spawn(check_provider(app.clone())),
             actix_web::rt::spawn(refresh_users(app.clone())),
             actix_web::rt::spawn(refresh_certificate(app.clone())),
+            actix_web::rt::spawn(refuse_once_halted(app.clone(), halted)),
         ];
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
@@ -235,6 +242,13 @@ impl Frontend {
         let _ = self.serving.await;
         self.tasks.into_iter().for_each(|task| task.abort());
         (settled, self.app.door.last_transaction())
+    }
+}
+
+/// Accepts no command once the log has halted, whoever found out.
+async fn refuse_once_halted(app: web::Data<App>, mut halted: watch::Receiver<Option<LogHalted>>) {
+    if halted.wait_for(Option::is_some).await.is_ok() {
+        app.door.halt();
     }
 }
 

@@ -2,14 +2,14 @@
 //! for it, because a search may read all of the log.
 
 use crate::Fault;
+use crate::export::{Exports, Pieces};
 use crate::live::market::PricePoint;
 use domain::trading::{Entry, Stock, UserName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +19,9 @@ const THREADS: usize = 2;
 
 /// Looks that may wait; beyond them the answer is busy.
 const WAITING: usize = 32;
+
+/// Looks of one user that may wait or be under way: some are left for everybody else.
+const OF_A_USER: usize = 8;
 
 /// Why the log cannot tell.
 #[derive(Debug, Error)]
@@ -116,6 +119,16 @@ impl ExportForm {
     }
 }
 
+/// A file in the making.
+pub trait Export: Send {
+    /// The next part of it, possibly empty, of a length that memory has room for; none behind the
+    /// end.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, TrailFault>;
+}
+
 /// The log, for those who look at it. Every call may take long: they run on the pool.
 pub trait Trail: Send + Sync + 'static {
     /// The entries that fit, newest first.
@@ -142,16 +155,11 @@ pub trait Trail: Send + Sync + 'static {
     /// The question makes no sense, or the log cannot be read.
     fn histogram(&self, query: &TrailQuery) -> Result<Vec<Bucket>, TrailFault>;
 
-    /// Writes the entries that fit, oldest first.
+    /// Begins a file of the entries that fit, oldest first.
     ///
     /// # Errors
-    /// The question makes no sense, the log cannot be read, or nobody takes what is written.
-    fn export(
-        &self,
-        query: &TrailQuery,
-        form: ExportForm,
-        out: &mut dyn Write,
-    ) -> Result<(), TrailFault>;
+    /// The question makes no sense, or the log cannot be read.
+    fn export(&self, query: &TrailQuery, form: ExportForm) -> Result<Box<dyn Export>, TrailFault>;
 
     /// What is proved of the log.
     ///
@@ -185,6 +193,8 @@ pub struct TrailPool {
     trail: Arc<dyn Trail>,
     threads: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    of_user: Arc<Mutex<HashMap<UserName, usize>>>,
+    exports: Exports,
 }
 
 struct Place(Arc<AtomicUsize>);
@@ -192,6 +202,33 @@ struct Place(Arc<AtomicUsize>);
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A place among the looks of one user.
+struct UserPlace(Arc<Mutex<HashMap<UserName, usize>>>, UserName);
+
+impl UserPlace {
+    fn take(all: &Arc<Mutex<HashMap<UserName, usize>>>, user: &UserName) -> Result<Self, Fault> {
+        let mut looks = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = looks.get(user).copied().unwrap_or_default();
+        if own >= OF_A_USER {
+            return Err(Fault::Busy(1));
+        }
+        looks.insert(user.clone(), own + 1);
+        Ok(UserPlace(all.clone(), user.clone()))
+    }
+}
+
+impl Drop for UserPlace {
+    fn drop(&mut self) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = looks.get_mut(&self.1) {
+            *own -= 1;
+            if *own == 0 {
+                looks.remove(&self.1);
+            }
+        }
     }
 }
 
@@ -211,7 +248,45 @@ impl From<TrailFault> for Fault {
 impl TrailPool {
     /// A pool around `trail`.
     pub fn new(trail: Arc<dyn Trail>) -> TrailPool {
-        TrailPool { trail, threads: Arc::new(Semaphore::new(THREADS)), waiting: Arc::default() }
+        TrailPool {
+            trail,
+            threads: Arc::new(Semaphore::new(THREADS)),
+            waiting: Arc::default(),
+            of_user: Arc::default(),
+            exports: Exports::new(),
+        }
+    }
+
+    /// Begins an export for `user`, on threads of its own.
+    ///
+    /// # Errors
+    /// Too many are open, the question makes no sense, or the log cannot be read.
+    pub(crate) async fn export(
+        &self,
+        user: &UserName,
+        query: TrailQuery,
+        form: ExportForm,
+    ) -> Result<Pieces, Fault> {
+        let trail = self.trail.clone();
+        self.exports.begin(user, move || trail.export(&query, form)).await
+    }
+
+    /// Looks into the log for `user`.
+    ///
+    /// # Errors
+    /// Too many wait already, in all or of this user, or what the look itself says.
+    pub async fn look_for<T: Send + 'static>(
+        &self,
+        user: &UserName,
+        look: impl FnOnce(&dyn Trail) -> Result<T, TrailFault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let place = UserPlace::take(&self.of_user, user)?;
+        self.look(move |trail| {
+            let done = look(trail);
+            drop(place);
+            done
+        })
+        .await
     }
 
     /// Looks into the log.

@@ -14,7 +14,8 @@ use rustc_hash::FxHashSet;
 use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::select;
+use tokio::sync::{Semaphore, watch};
 
 /// Batches of questions that may wait in the mailbox: one of every worker of a large machine, a
 /// few times over.
@@ -35,6 +36,7 @@ pub struct QuoteManager {
     landed: Landed,
     appends: Arc<Semaphore>,
     stats: QuoteStats,
+    stopped: watch::Sender<bool>,
 }
 
 /// What has come in since listeners were last told.
@@ -77,6 +79,12 @@ impl QuoteStats {
 #[rtype(result = "()")]
 pub struct Subscribe(pub Recipient<QuoteNews>);
 
+/// From now on nothing is asked for, and requests under way are given up without another one: what
+/// cannot be logged is not bought.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StopAsking;
+
 /// Asks for the figures.
 #[derive(Message)]
 #[rtype(result = "QuoteStats")]
@@ -116,6 +124,7 @@ impl QuoteManager {
             landed: Landed::default(),
             appends: Arc::new(Semaphore::new(MAX_APPENDS)),
             stats: QuoteStats::default(),
+            stopped: watch::Sender::new(false),
         }
     }
 
@@ -132,10 +141,16 @@ impl QuoteManager {
     fn take_off(&self, ask: QuoteAsk, manager: Addr<QuoteManager>) {
         let (source, clock, shared) =
             (self.source.clone(), self.clock.clone(), self.shared.clone());
+        let mut stopped = self.stopped.subscribe();
         actix::spawn(async move {
             // Nobody asks for a stock whose flight is under way. One that crashes lands as well, or
             // nobody would ever again.
-            let flight = AssertUnwindSafe(fly(source, clock, shared, &ask)).catch_unwind().await;
+            let flight = AssertUnwindSafe(fly(source, clock, shared, &ask)).catch_unwind();
+            let flight = select! {
+                flight = flight => flight,
+                // A manager that is gone has not stopped: its flights land nowhere.
+                Ok(_) = stopped.wait_for(|stopped| *stopped) => return,
+            };
             let flown = flight.unwrap_or_else(|_| Flown::Asked {
                 answer: Answer::crashed(ask.stock),
                 refused: Vec::new(),
@@ -267,6 +282,9 @@ impl Handler<AskQuotes> for QuoteManager {
     type Result = ();
 
     fn handle(&mut self, message: AskQuotes, ctx: &mut Self::Context) {
+        if *self.stopped.borrow() {
+            return;
+        }
         let now = self.clock.now();
         let mut known = Vec::new();
         for ask in message.asks {
@@ -346,6 +364,14 @@ impl Handler<Subscribe> for QuoteManager {
 
     fn handle(&mut self, Subscribe(listener): Subscribe, _: &mut Self::Context) {
         self.listeners.push(listener);
+    }
+}
+
+impl Handler<StopAsking> for QuoteManager {
+    type Result = ();
+
+    fn handle(&mut self, _: StopAsking, _: &mut Self::Context) {
+        self.stopped.send_replace(true);
     }
 }
 

@@ -36,7 +36,7 @@ pub struct LogWriter {
     next: u64,
     chain: ChainHash,
     buffer: Vec<u8>,
-    halted: Option<LogHalted>,
+    halted: watch::Sender<Option<LogHalted>>,
     bytes_written: u64,
     durable: watch::Sender<u64>,
     closed: Option<Box<dyn FnMut(Closed) + Send>>,
@@ -105,7 +105,7 @@ impl LogWriter {
             next: *next,
             chain: *chain,
             buffer: Vec::new(),
-            halted: None,
+            halted: watch::Sender::new(None),
             bytes_written: 0,
             durable: watch::Sender::new(*next),
             closed: None,
@@ -131,7 +131,7 @@ impl LogWriter {
         groups: impl Iterator<Item = &'a Entries>,
         now_ms: u64,
     ) -> Result<u64, LogHalted> {
-        if let Some(halted) = &self.halted {
+        if let Some(halted) = &*self.halted.borrow() {
             return Err(halted.clone());
         }
         let first = self.next;
@@ -176,7 +176,7 @@ impl LogWriter {
     /// # Errors
     /// The log has halted, now or before.
     pub fn close(&mut self, now_ms: u64) -> Result<(), LogHalted> {
-        if self.segment.is_none() && self.next == 1 && self.halted.is_none() {
+        if self.segment.is_none() && self.next == 1 && self.halted.borrow().is_none() {
             return Ok(());
         }
         self.append(std::iter::empty(), now_ms).map(|_| ())
@@ -192,7 +192,12 @@ impl LogWriter {
         self.durable.subscribe()
     }
 
-    /// The chain up to it.
+    /// Why the log has halted, as soon as it has.
+    pub fn halted(&self) -> watch::Receiver<Option<LogHalted>> {
+        self.halted.subscribe()
+    }
+
+    /// The chain up to the next entry.
     pub fn chain(&self) -> ChainHash {
         self.chain
     }
@@ -206,7 +211,7 @@ impl LogWriter {
         let halted =
             LogHalted { reason: format!("writing the log in {}: {error}", self.folder.display()) };
         tracing::error!(%error, folder = %self.folder.display(), "log halted");
-        self.halted = Some(halted.clone());
+        self.halted.send_replace(Some(halted.clone()));
         halted
     }
 

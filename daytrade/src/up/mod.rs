@@ -1,8 +1,10 @@
 //! `daytrade up`: the whole system in one process, with its trading screen.
 
 mod demo;
+mod export;
 mod figures;
 mod greeting;
+mod halted;
 mod oidc;
 mod open_files;
 mod options;
@@ -24,7 +26,7 @@ use audit_logger::dumplog::DumpRequest;
 use audit_logger::follow::{Follower, State};
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use audit_logger::proof::Keeper;
-use bus::Clock;
+use bus::{Clock, LogHalted};
 use demo::Demo;
 use figures::Figures;
 use frontend::people::{AccessLog, Devices, UserStore};
@@ -141,7 +143,7 @@ async fn serve(
     // Signs and compresses segments that are complete.
     let keeper = Keeper::start(log, key.clone(), true)?;
     writer.tell_closed(keeper.listener());
-    let durable = writer.durable();
+    let (durable, halted) = (writer.durable(), writer.halted());
     let stores = Store::given(options.audit.as_ref(), options.search.as_ref());
     let followers = followers::start(&stores, log, &options.server, &durable)?;
     let (told, updates) = mpsc::channel(UPDATES);
@@ -169,6 +171,7 @@ async fn serve(
         accounts: system.accounts.clone(),
         updates,
         trail: Arc::new(LogTrail::new(log, &options.server, durable.clone())),
+        halted: halted.clone(),
         users: users.clone(),
         devices,
         access: access.clone(),
@@ -184,7 +187,19 @@ async fn serve(
         demo.as_ref().map(|_| actix::spawn(demo::trade(frontend.door(), clock.clone(), refresh)));
 
     let gauges = frontend.tell();
-    let ended_by = watch_over(&system, &followers, &durable, &figures, gauges, asked).await?;
+    let watched = Watched { system: &system, followers: &followers, durable: &durable };
+    let ended_by = match watch_over(watched, &figures, gauges, asked, halted).await? {
+        Ended::Asked(by) => by,
+        Ended::Halted(halted) => {
+            if let Some(market) = market {
+                market.abort();
+            }
+            halted::end(&halted, &system, frontend).await;
+            access.close();
+            let _ = recording.join();
+            return Ok(ExitCode::from(halted::EXIT_CODE));
+        }
+    };
 
     warn(format_args!("\n{ended_by}: ending in order; once more ends at once"));
     at_once_next_time();
@@ -222,21 +237,44 @@ async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells the frontend how the system is doing until it is to end; returns what asked for that.
+/// Why it ends.
+enum Ended {
+    /// Somebody asked for it.
+    Asked(&'static str),
+    /// The log cannot be written.
+    Halted(LogHalted),
+}
+
+/// What is watched.
+struct Watched<'a> {
+    system: &'a System,
+    followers: &'a [Follower],
+    durable: &'a watch::Receiver<u64>,
+}
+
+/// Tells the frontend how the system is doing until it is to end; returns why.
 async fn watch_over(
-    system: &System,
-    followers: &[Follower],
-    durable: &watch::Receiver<u64>,
+    watched: Watched<'_>,
     figures: &Figures,
     tell: impl Fn(Gauges),
     asked: impl Future<Output = std::io::Result<&'static str>>,
-) -> anyhow::Result<&'static str> {
+    mut halted: watch::Receiver<Option<LogHalted>>,
+) -> anyhow::Result<Ended> {
+    let Watched { system, followers, durable } = watched;
+    let halted = async move {
+        match halted.wait_for(Option::is_some).await {
+            Ok(halted) => halted.clone(),
+            Err(_) => None,
+        }
+    };
+    let mut halted = std::pin::pin!(halted);
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asked = std::pin::pin!(asked);
     loop {
         select! {
-            ended_by = &mut asked => return Ok(ended_by?),
+            ended_by = &mut asked => return Ok(Ended::Asked(ended_by?)),
+            Some(halted) = &mut halted => return Ok(Ended::Halted(halted)),
             _ = ticks.tick() => {}
         }
         let (quotes, orders) = (system.quotes().await?, system.orders().await?);

@@ -10,6 +10,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 after Ctrl-C or SIGTERM; 1 for what goes wrong at the start; \
+2 for a command line that makes no sense; 4 where the log could not be written, such as on a full \
+disk: everything acknowledged is safe, and a supervisor may start it again"
+)]
 pub struct UpOptions {
     /// The address to serve at. Other machines reach it by TLS only: with --tls-cert, or through a
     /// proxy (see --trusted-proxy)

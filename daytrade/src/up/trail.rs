@@ -1,22 +1,18 @@
 //! The log as the frontend looks at it. Only what is durable is ever shown.
 
+use super::export::LogExport;
 use crate::audit::filter::{FilterArgs, FilterTexts};
-use crate::audit::records::{csv_head, put_csv, put_json};
 use crate::audit::stats::Answer;
-use audit_logger::LogError;
 use audit_logger::proof::checkpoint;
 use audit_logger::query::filter::OutcomeIs;
 use audit_logger::query::history::{HistoryError, story};
 use audit_logger::query::record::time_ms;
-use audit_logger::query::source::QueryError;
 use audit_logger::query::{Catalogue, Filter, Order, Record, Source, Stats};
-use audit_logger::xml::{FOOT, HEAD, Renderer};
 use domain::trading::{Entry, Outcome, Price, Stock, UserName};
+use frontend::trail::Export;
 use frontend::{Bucket, ExportForm, Page, Trail, TrailFault, TrailQuery};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
@@ -38,26 +34,8 @@ pub struct LogTrail {
     durable: watch::Receiver<u64>,
 }
 
-fn broken(error: impl std::fmt::Display) -> TrailFault {
+pub(super) fn broken(error: impl std::fmt::Display) -> TrailFault {
     TrailFault::Broken(format!("{error:#}"))
-}
-
-/// What goes wrong while an export is written.
-enum Cut {
-    Asking(QueryError),
-    Gone,
-}
-
-impl From<LogError> for Cut {
-    fn from(error: LogError) -> Cut {
-        Cut::Asking(error.into())
-    }
-}
-
-impl From<QueryError> for Cut {
-    fn from(error: QueryError) -> Cut {
-        Cut::Asking(error)
-    }
 }
 
 impl LogTrail {
@@ -97,13 +75,6 @@ impl LogTrail {
     }
 }
 
-/// What a thread made of a part of the log.
-#[derive(Default)]
-struct Rendered {
-    bytes: Vec<u8>,
-    renderer: Option<Renderer>,
-}
-
 impl Trail for LogTrail {
     fn page(&self, query: &TrailQuery) -> Result<Page, TrailFault> {
         let source = self.open()?;
@@ -118,7 +89,21 @@ impl Trail for LogTrail {
     }
 
     fn story(&self, transaction: u64, of: Option<&UserName>) -> Result<Value, TrailFault> {
-        let told = match story(&self.open()?, transaction) {
+        let source = self.open()?;
+        // Whose it is comes first: to fold another user's history takes as long as it is, and that
+        // would tell that the transaction exists.
+        if let Some(user) = of {
+            let filter = Filter {
+                users: vec![user.to_string()],
+                transactions: Some(transaction..=transaction),
+                entries: 0..=self.last(),
+                ..Filter::default()
+            };
+            if source.collect(&filter, Order::OldestFirst, 1).map_err(broken)?.is_empty() {
+                return Err(TrailFault::NotFound);
+            }
+        }
+        let told = match story(&source, transaction) {
             Ok(told) => told,
             Err(HistoryError::Log(error)) => return Err(broken(error)),
             Err(_) => return Err(TrailFault::NotFound),
@@ -194,42 +179,10 @@ impl Trail for LogTrail {
         Ok(all)
     }
 
-    fn export(
-        &self,
-        query: &TrailQuery,
-        form: ExportForm,
-        out: &mut dyn Write,
-    ) -> Result<(), TrailFault> {
+    fn export(&self, query: &TrailQuery, form: ExportForm) -> Result<Box<dyn Export>, TrailFault> {
         let source = self.open()?;
         let filter = self.filter(query, &source)?;
-        let (head, foot) = match form {
-            ExportForm::Xml => (HEAD.to_string(), FOOT),
-            ExportForm::Jsonl => (String::new(), ""),
-            ExportForm::Csv => (csv_head(), ""),
-        };
-        out.write_all(head.as_bytes()).map_err(broken)?;
-        let written = source.scan(
-            &filter,
-            Order::OldestFirst,
-            usize::MAX,
-            |part: &mut Rendered, number, entry| match form {
-                ExportForm::Xml => {
-                    let renderer = part.renderer.get_or_insert_with(|| Renderer::new(&self.server));
-                    renderer.render(&entry, &mut part.bytes);
-                }
-                ExportForm::Jsonl => put_json(&Record::of(number, &entry), &mut part.bytes),
-                ExportForm::Csv => put_csv(&Record::of(number, &entry), &mut part.bytes),
-            },
-            |part| match out.write_all(&part.bytes) {
-                Ok(()) => Ok(ControlFlow::Continue(())),
-                Err(_) => Err(Cut::Gone),
-            },
-        );
-        match written {
-            Ok(()) => out.write_all(foot.as_bytes()).map_err(broken),
-            Err(Cut::Asking(error)) => Err(broken(error)),
-            Err(Cut::Gone) => Err(broken("whoever asked has gone")),
-        }
+        Ok(Box::new(LogExport::new(source, filter, form, &self.server)))
     }
 
     fn proof(&self) -> Result<Value, TrailFault> {

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 
+mod abuse;
 mod clock;
 mod conformance;
 mod endings;
+mod exports;
 mod fuzz;
+mod halted;
 mod oidc;
 mod people;
 mod privacy;

@@ -27,7 +27,18 @@ pub struct Server {
 impl Server {
     /// Starts it with its data in `folder`.
     pub fn start(folder: &Path, more: &[&str]) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daytrade"));
+        Server::start_by(Command::new(env!("CARGO_BIN_EXE_daytrade")), folder, more)
+    }
+
+    /// The same, where a write beyond a limit on the size of files fails, as on a full disk, and is
+    /// not the end of the process.
+    pub fn start_limited(folder: &Path, more: &[&str]) -> Server {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_daytrade")]);
+        Server::start_by(command, folder, more)
+    }
+
+    fn start_by(mut command: Command, folder: &Path, more: &[&str]) -> Server {
         command.args(["up", "--data"]).arg(folder).args(more).stdin(Stdio::null());
         if !more.contains(&"--quotes") {
             command.args(["--quotes", "fixed:10.00"]);
@@ -53,6 +64,18 @@ impl Server {
         }
         let address = said.split("://").nth(1).unwrap().split_whitespace().next().unwrap();
         Server { child, address: address.to_string(), said }
+    }
+
+    /// The most memory that it ever had, in bytes, where the system tells.
+    pub fn most_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, name: &str) {

@@ -1,12 +1,11 @@
 //! Commands and what comes of them.
 
-use super::json;
 use crate::Fault;
 use crate::app::{App, Caller};
 use crate::outcome::OutcomeView;
 use crate::outcomes::{Told, Turn};
 use crate::people::Role;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use domain::trading::command::CommandName;
 use domain::trading::parse::parse_action;
 use domain::trading::{Action, RequestId, UserName};
@@ -18,6 +17,12 @@ use utoipa::ToSchema;
 
 /// How long a request waits for its outcome. The command goes on: the same request asks again.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The longest name or argument of a command, in bytes: the longest file name.
+pub const LONGEST_ARGUMENT: usize = 255;
+
+/// The longest line, in bytes: every command with its arguments at their longest fits.
+pub const LONGEST_LINE: usize = 1024;
 
 /// A command: `name` and its arguments, or a `line`.
 #[derive(Deserialize, ToSchema)]
@@ -44,10 +49,12 @@ pub struct CommandRequest {
 pub(crate) async fn command(
     app: web::Data<App>,
     caller: Caller,
-    body: web::Bytes,
+    request: HttpRequest,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Fault> {
     app.by_commander.take(caller.user.clone(), app.now_ms())?;
-    let asked: CommandRequest = json(&body)?;
+    let body = app.bodies_of_users.read(caller.user.clone(), &request, payload).await?;
+    let asked: CommandRequest = body.json()?;
     let outcome = outcome(begin(&app, caller.user, &asked)?).await?;
     Ok(HttpResponse::Ok().json(&*outcome))
 }
@@ -118,8 +125,28 @@ fn uuid(text: &str) -> Result<RequestId, Fault> {
 }
 
 impl CommandRequest {
+    /// What is too long to be any command is refused here: a refusal by the rules would be logged.
+    fn check_lengths(&self) -> Result<(), Fault> {
+        let fields = [
+            ("name", &self.name, LONGEST_ARGUMENT),
+            ("stock", &self.stock, LONGEST_ARGUMENT),
+            ("amount", &self.amount, LONGEST_ARGUMENT),
+            ("file", &self.file, LONGEST_ARGUMENT),
+            ("line", &self.line, LONGEST_LINE),
+        ];
+        for (name, value, longest) in fields {
+            if value.as_ref().is_some_and(|value| value.len() > longest) {
+                return Err(Fault::invalid(format!(
+                    "{name}: at most {longest} bytes are expected"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// What it asks for: always on behalf of `user`.
     fn action(&self, user: &UserName) -> Result<Action, Fault> {
+        self.check_lengths()?;
         let names = "one of the 16 commands is expected";
         let arguments = [&self.stock, &self.amount, &self.file];
         let (name, rest) = match (&self.name, &self.line) {

@@ -8,22 +8,14 @@ use crate::trail::{ExportForm, Trail, TrailFault, TrailQuery};
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpResponse, web};
 use domain::trading::{Stock, UserName};
-use futures_util::stream::unfold;
 use serde::Serialize;
 use serde_json::json;
-use std::io;
-use tokio::sync::mpsc;
-
-/// Pieces of an export that are made ahead of who takes them.
-const PIECES_AHEAD: usize = 4;
-
-/// The size of a piece, in bytes.
-const PIECE: usize = 64 << 10;
 
 /// The own account.
 #[utoipa::path(get, path = "/api/v1/account", responses(
     (status = 200, body = LiveAccount), (status = "4XX", body = crate::fault::Problem)))]
 pub(crate) async fn account(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Fault> {
+    app.by_reader.take(caller.user.clone(), app.now_ms())?;
     let read = app.desk.read(&caller.user).await.map_err(|_| Fault::Unavailable)?;
     Ok(HttpResponse::Ok().json(LiveAccount::of(&caller.user, &read, app.now_ms())))
 }
@@ -31,9 +23,10 @@ pub(crate) async fn account(app: web::Data<App>, caller: Caller) -> Result<HttpR
 /// The last known prices.
 #[utoipa::path(get, path = "/api/v1/quotes", responses(
     (status = 200), (status = "4XX", body = crate::fault::Problem)))]
-pub(crate) async fn quotes(app: web::Data<App>, _: Caller) -> HttpResponse {
+pub(crate) async fn quotes(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Fault> {
+    app.by_reader.take(caller.user, app.now_ms())?;
     let (_, quotes) = app.market.quotes();
-    HttpResponse::Ok().json(json!({ "now_ms": app.now_ms(), "quotes": quotes }))
+    Ok(HttpResponse::Ok().json(json!({ "now_ms": app.now_ms(), "quotes": quotes })))
 }
 
 /// The prices of a stock that the server knows, oldest first.
@@ -42,9 +35,10 @@ pub(crate) async fn quotes(app: web::Data<App>, _: Caller) -> HttpResponse {
     (status = 200), (status = "4XX", body = crate::fault::Problem)))]
 pub(crate) async fn quote_history(
     app: web::Data<App>,
-    _: Caller,
+    caller: Caller,
     stock: web::Path<String>,
 ) -> Result<HttpResponse, Fault> {
+    app.by_reader.take(caller.user, app.now_ms())?;
     let stock = Stock::parse(stock.as_bytes()).ok_or(Fault::NotFound)?;
     let history = app.market.history(stock);
     let prices: Vec<(u64, String)> =
@@ -89,10 +83,12 @@ fn of_all(app: &App, caller: &Caller, query: Asked) -> Result<TrailQuery, Fault>
 /// Answers a question with what `look` finds.
 async fn found<T: Serialize + Send + 'static>(
     app: &App,
+    caller: &Caller,
     query: TrailQuery,
     look: impl FnOnce(&dyn Trail, &TrailQuery) -> Result<T, TrailFault> + Send + 'static,
 ) -> Result<HttpResponse, Fault> {
-    Ok(HttpResponse::Ok().json(app.trail.look(move |trail| look(trail, &query)).await?))
+    Ok(HttpResponse::Ok()
+        .json(app.trail.look_for(&caller.user, move |trail| look(trail, &query)).await?))
 }
 
 /// The own audit trail, newest first.
@@ -104,7 +100,7 @@ pub(crate) async fn history(
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
     let query = own(&caller, asked(&app, &caller, query)?)?;
-    found(&app, query, |trail, query| trail.page(query)).await
+    found(&app, &caller, query, |trail, query| trail.page(query)).await
 }
 
 /// One of one's own transactions with all that came of it.
@@ -130,7 +126,7 @@ pub(crate) async fn history_export(
 ) -> Result<HttpResponse, Fault> {
     let query = own(&caller, asked(&app, &caller, query)?)?;
     let name = format!("daytrade-{}", caller.user);
-    export(&app, query, &name)
+    export(&app, &caller, query, &name).await
 }
 
 /// The whole log's entries that fit, newest first.
@@ -141,7 +137,7 @@ pub(crate) async fn audit_search(
     caller: Caller,
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
-    found(&app, of_all(&app, &caller, query)?, |trail, query| trail.page(query)).await
+    found(&app, &caller, of_all(&app, &caller, query)?, |trail, query| trail.page(query)).await
 }
 
 /// Any transaction with all that came of it.
@@ -165,7 +161,7 @@ pub(crate) async fn audit_stats(
     caller: Caller,
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
-    found(&app, of_all(&app, &caller, query)?, |trail, query| trail.stats(query)).await
+    found(&app, &caller, of_all(&app, &caller, query)?, |trail, query| trail.stats(query)).await
 }
 
 /// The entries that fit over time.
@@ -178,7 +174,7 @@ pub(crate) async fn audit_histogram(
 ) -> Result<HttpResponse, Fault> {
     let buckets =
         |trail: &dyn Trail, query: &TrailQuery| Ok(json!({ "buckets": trail.histogram(query)? }));
-    found(&app, of_all(&app, &caller, query)?, buckets).await
+    found(&app, &caller, of_all(&app, &caller, query)?, buckets).await
 }
 
 /// The stores that follow the log.
@@ -189,6 +185,7 @@ pub(crate) async fn audit_followers(
     caller: Caller,
 ) -> Result<HttpResponse, Fault> {
     any(&caller)?;
+    app.by_reader.take(caller.user, app.now_ms())?;
     let followers = app.operations().followers;
     Ok(HttpResponse::Ok().json(json!({ "followers": followers })))
 }
@@ -202,7 +199,7 @@ pub(crate) async fn audit_proof(
 ) -> Result<HttpResponse, Fault> {
     any(&caller)?;
     app.by_looker.take(caller.user.clone(), app.now_ms())?;
-    Ok(HttpResponse::Ok().json(app.trail.look(|trail| trail.proof()).await?))
+    Ok(HttpResponse::Ok().json(app.trail.look_for(&caller.user, |trail| trail.proof()).await?))
 }
 
 /// The entries that fit as a file.
@@ -213,7 +210,8 @@ pub(crate) async fn audit_export(
     caller: Caller,
     query: Asked,
 ) -> Result<HttpResponse, Fault> {
-    export(&app, of_all(&app, &caller, query)?, "daytrade-audit")
+    let query = of_all(&app, &caller, query)?;
+    export(&app, &caller, query, "daytrade-audit").await
 }
 
 async fn story(
@@ -224,12 +222,20 @@ async fn story(
 ) -> Result<HttpResponse, Fault> {
     app.by_looker.take(caller.user.clone(), app.now_ms())?;
     let transaction: u64 = transaction.parse().map_err(|_| Fault::NotFound)?;
-    let story = app.trail.look(move |trail| trail.story(transaction, of.as_ref())).await?;
+    let story = app
+        .trail
+        .look_for(&caller.user, move |trail| trail.story(transaction, of.as_ref()))
+        .await?;
     Ok(HttpResponse::Ok().json(story))
 }
 
-/// Streams an export: made by a thread of the pool, as fast as it is taken.
-fn export(app: &web::Data<App>, query: TrailQuery, name: &str) -> Result<HttpResponse, Fault> {
+/// Streams an export, as fast as it is taken.
+async fn export(
+    app: &App,
+    caller: &Caller,
+    query: TrailQuery,
+    name: &str,
+) -> Result<HttpResponse, Fault> {
     let form = query.format.as_deref().map_or(Some(ExportForm::Xml), ExportForm::parse);
     let form = form.ok_or(Fault::invalid("format: xml, csv or jsonl is expected"))?;
     let (kind, extension) = match form {
@@ -237,22 +243,7 @@ fn export(app: &web::Data<App>, query: TrailQuery, name: &str) -> Result<HttpRes
         ExportForm::Csv => ("text/csv; charset=utf-8", "csv"),
         ExportForm::Jsonl => ("application/x-ndjson", "jsonl"),
     };
-    let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
-    let trail = app.trail.clone();
-    actix_web::rt::spawn(async move {
-        let failed = sender.clone();
-        let made = trail.look(move |trail| {
-            let mut out = Pieces { sender, piece: Vec::with_capacity(PIECE) };
-            trail.export(&query, form, &mut out)?;
-            let _ = io::Write::flush(&mut out);
-            Ok(())
-        });
-        if made.await.is_err() {
-            // The file ends in the middle, and so does the connection.
-            let _ = failed.send(Err(io::Error::other("the export was cut short"))).await;
-        }
-    });
-    let body = unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
+    let body = app.trail.export(&caller.user, query, form).await?;
     let file = ContentDisposition {
         disposition: DispositionType::Attachment,
         parameters: vec![DispositionParam::Filename(format!("{name}.{extension}"))],
@@ -261,26 +252,4 @@ fn export(app: &web::Data<App>, query: TrailQuery, name: &str) -> Result<HttpRes
         .content_type(kind)
         .insert_header((header::CONTENT_DISPOSITION, file))
         .streaming(body))
-}
-
-/// Gathers what is written into pieces, and waits while nobody takes them.
-struct Pieces {
-    sender: mpsc::Sender<io::Result<web::Bytes>>,
-    piece: Vec<u8>,
-}
-
-impl io::Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let piece = web::Bytes::from(std::mem::take(&mut self.piece));
-        let sent = self.sender.blocking_send(Ok(piece));
-        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
-    }
 }

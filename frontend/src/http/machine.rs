@@ -1,11 +1,13 @@
 //! What programs that watch the server ask.
 
+use super::fixed::Fixed;
 use crate::Fault;
 use crate::app::{App, Caller};
 use crate::live::vitals::Operations;
 use crate::people::Role;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use std::fmt::Write;
+use std::sync::LazyLock;
 use utoipa::OpenApi;
 
 /// Whether the process answers.
@@ -18,10 +20,8 @@ pub(crate) async fn healthz() -> HttpResponse {
 #[utoipa::path(get, path = "/readyz", responses(
     (status = 200), (status = 503, body = crate::fault::Problem)))]
 pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Fault> {
-    match app.door.is_closed() {
-        true => Err(Fault::Unavailable),
-        false => Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n")),
-    }
+    app.door.ready()?;
+    Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n"))
 }
 
 /// The state of the system.
@@ -29,13 +29,20 @@ pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Fault> {
     (status = 200, body = Operations), (status = "4XX", body = crate::fault::Problem)))]
 pub(crate) async fn operations(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Fault> {
     caller.must_be(Role::Operator)?;
+    app.by_reader.take(caller.user, app.now_ms())?;
     Ok(HttpResponse::Ok().json(app.operations()))
 }
 
 /// This description.
 #[utoipa::path(get, path = "/api/v1/openapi.json", responses((status = 200)))]
-pub(crate) async fn openapi() -> HttpResponse {
-    HttpResponse::Ok().json(crate::openapi::Description::openapi())
+pub(crate) async fn openapi(request: HttpRequest) -> HttpResponse {
+    static DESCRIPTION: LazyLock<Fixed> = LazyLock::new(|| {
+        let description = crate::openapi::Description::openapi();
+        Fixed::new(serde_json::to_vec(&description).unwrap_or_default())
+    });
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json");
+    DESCRIPTION.answer(&request, response)
 }
 
 /// Figures in the form of Prometheus.

@@ -1,13 +1,17 @@
 //! The routes, and what all answers have in common.
 //!
+//! * [`body`]: reading request bodies within bounds.
 //! * [`people`]: signing up, in and out.
+//! * `fixed`: answers that never change.
 //! * [`commands`]: commands and what comes of them.
 //! * [`looks`]: accounts, prices, history, the audit trail.
 //! * [`machine`]: what programs that watch the server ask.
 //! * [`oidc`]: signing in with a provider.
 //! * [`pages`]: the client.
 
+pub mod body;
 pub mod commands;
+mod fixed;
 pub mod looks;
 pub mod machine;
 pub mod oidc;
@@ -27,8 +31,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// The longest body that is read, in bytes.
-pub const LONGEST_BODY: usize = 64 << 10;
+/// The longest path with its query, in bytes: every filter at its longest fits.
+const LONGEST_URI: usize = 8 << 10;
 
 /// How long a request may take until its answer begins: a command may wait for a minute, the rest
 /// is for its body to come.
@@ -173,6 +177,20 @@ impl ResponseError for Refusal {
     }
 }
 
+/// What is refused whatever the route, before a byte of the body is read.
+fn refused_by_head(request: &ServiceRequest) -> Option<Fault> {
+    // Behind an upgrade there is no end of a body: whoever asks for one elsewhere would wait for it.
+    if request.headers().contains_key(header::UPGRADE) && request.path() != STREAM {
+        return Some(Fault::invalid(NO_UPGRADE));
+    }
+    // A few bytes of it can become any number of bytes in memory.
+    if body::is_encoded(request.headers()) {
+        return Some(Fault::EncodedBody);
+    }
+    let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    (uri > LONGEST_URI).then_some(Fault::TooLarge)
+}
+
 /// Gives every answer its headers, and every refusal, whoever made it, the documented form.
 pub(crate) async fn finish(
     request: ServiceRequest,
@@ -185,11 +203,9 @@ pub(crate) async fn finish(
             .is_some_and(|app| app.came_by_tls(request.request())),
     };
     let slowest = request.app_data::<Slowest>().map_or(SLOWEST, |slowest| slowest.0);
-    // Behind an upgrade there is no end of a body: whoever asks for one elsewhere would wait for it.
-    let upgrades = request.headers().contains_key(header::UPGRADE) && request.path() != STREAM;
-    let response = match upgrades {
-        true => request.into_response(Fault::invalid(NO_UPGRADE).error_response()),
-        false => match timeout(slowest, next.call(request)).await {
+    let response = match refused_by_head(&request) {
+        Some(fault) => request.into_response(fault.error_response()),
+        None => match timeout(slowest, next.call(request)).await {
             Ok(Ok(response)) => response.map_into_boxed_body(),
             Ok(Err(error)) => {
                 let fault = Fault::of_status(error.as_response_error().status_code());

@@ -1,8 +1,11 @@
 //! The client: the files that were built into the binary, or a page that says how to build them.
 
+use super::fixed::Fixed;
 use crate::Fault;
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
@@ -12,6 +15,10 @@ struct Page {
     kind: &'static str,
     bytes: &'static [u8],
 }
+
+/// All of them by path.
+static PACKED: LazyLock<HashMap<&str, Fixed>> =
+    LazyLock::new(|| PAGES.iter().map(|page| (page.path, Fixed::new(page.bytes))).collect());
 
 /// Says that there is no client, and how to get one.
 const NO_CLIENT: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -45,10 +52,12 @@ pub(crate) async fn page(request: HttpRequest) -> Result<HttpResponse, Fault> {
                 true => "public, max-age=31536000, immutable",
                 false => "no-cache",
             };
-            Ok(HttpResponse::Ok()
-                .content_type(page.kind)
-                .insert_header((header::CACHE_CONTROL, cache))
-                .body(page.bytes))
+            let mut response = HttpResponse::Ok();
+            response.content_type(page.kind).insert_header((header::CACHE_CONTROL, cache));
+            match PACKED.get(page.path) {
+                Some(packed) => Ok(packed.answer(&request, response)),
+                None => Ok(response.body(page.bytes)),
+            }
         }
         None if is_file => Err(Fault::NotFound),
         None => Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(NO_CLIENT)),

@@ -1,6 +1,5 @@
 //! Signing up, in and out.
 
-use super::json;
 use crate::app::{App, Caller};
 use crate::people::devices::{DeviceId, KNOWN_MS};
 use crate::people::passwords;
@@ -54,17 +53,23 @@ fn view(app: &App, session: &Session) -> SessionView {
     }
 }
 
-/// What holds for both: no other site's page, JSON, and not too often.
-fn admit(app: &App, request: &HttpRequest, body: &[u8]) -> Result<Credentials, Fault> {
+/// What holds for both: no other site's page, JSON, and not too often. The body is read after all
+/// else is known to be good.
+async fn admit(
+    app: &App,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Credentials, Fault> {
     app.check_origin(request, false)?;
     let kind = request.headers().get(header::CONTENT_TYPE);
     if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
         return Err(Fault::invalid("a body of application/json is expected"));
     }
-    app.by_address.take(app.network(request), app.now_ms()).inspect_err(|_| {
+    let network = app.network(request);
+    app.by_address.take(network, app.now_ms()).inspect_err(|_| {
         app.record(request, "rate_limited", None, Some("address".to_string()));
     })?;
-    json(body)
+    app.bodies_of_strangers.read(network, request, payload).await?.json()
 }
 
 /// A new session in place of the one that the request came with, if any. The browser is one of the
@@ -179,9 +184,9 @@ pub(crate) async fn open_account(app: &App, user: &UserName) {
 pub(crate) async fn sign_up(
     app: web::Data<App>,
     request: HttpRequest,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Fault> {
-    let Credentials { user, password } = admit(&app, &request, &body)?;
+    let Credentials { user, password } = admit(&app, &request, payload).await?;
     let user = UserName::parse(user.as_bytes())
         .filter(|user| user.as_str().starts_with(|first: char| first.is_ascii_alphanumeric()))
         .ok_or(Fault::invalid(
@@ -208,9 +213,9 @@ pub(crate) async fn sign_up(
 pub(crate) async fn sign_in(
     app: web::Data<App>,
     request: HttpRequest,
-    body: web::Bytes,
+    payload: web::Payload,
 ) -> Result<HttpResponse, Fault> {
-    let Credentials { user: given, password } = admit(&app, &request, &body)?;
+    let Credentials { user: given, password } = admit(&app, &request, payload).await?;
     let user = UserName::parse(given.as_bytes());
     let kept = user.as_ref().and_then(|user| Some((user, app.users.password(user)?)));
     let device = kept.as_ref().and_then(|(user, kept)| known_device(&app, &request, user, kept));

@@ -29,7 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 /// The longest message of a client, in bytes.
 pub const LONGEST_MESSAGE: usize = 64 << 10;
 
-/// Channels that one connection may hear.
+/// Channels that one connection may hear, and that one message may name.
 pub const CHANNELS: usize = 128;
 
 /// Entries that are told after a reconnect; where there were more the client starts afresh.
@@ -90,6 +90,14 @@ pub(crate) async fn stream(
     };
     actix_web::rt::spawn(connection.run(Messages::of(body, LONGEST_MESSAGE), displaced));
     Ok(response)
+}
+
+/// The channels that a message names.
+#[derive(Default)]
+struct Named {
+    known: Vec<Topic>,
+    /// What is wrong with the others, said once however many they are.
+    unknown: Option<Fault>,
 }
 
 /// Why a connection ends.
@@ -226,36 +234,38 @@ impl Connection {
         {
             self.send(ended.text()).await?;
         }
-        for name in &said.unsubscribe {
-            if let Ok(topic) = self.topic(name) {
-                self.topics.retain(|known| *known != topic);
-                self.ignore(&topic).await;
-            }
-        }
-        let mut fresh = Vec::new();
-        for name in &said.subscribe {
-            match self.topic(name) {
-                Ok(_) if self.topics.len() >= CHANNELS => {
-                    self.fault(&Fault::invalid("no more channels on this connection")).await?;
-                    break;
-                }
-                Ok(topic) => {
-                    if !self.topics.contains(&topic) {
-                        self.topics.push(topic.clone());
-                    }
-                    fresh.push(topic);
-                }
-                Err(fault) => self.fault(&fault).await?,
-            }
-        }
         if said.subscribe.is_empty() && said.unsubscribe.is_empty() {
             return Ok(());
+        }
+        let (gone, fresh) = match (self.named(&said.unsubscribe), self.named(&said.subscribe)) {
+            (Ok(gone), Ok(fresh)) => (gone, fresh),
+            (Err(fault), _) | (_, Err(fault)) => return self.fault(&fault).await,
+        };
+        for topic in gone.known {
+            self.topics.retain(|known| *known != topic);
+            self.ignore(&topic).await;
+        }
+        let mut wrong = fresh.unknown;
+        let mut shown = Vec::with_capacity(fresh.known.len());
+        for topic in fresh.known {
+            let is_new = !self.topics.contains(&topic);
+            if is_new && self.topics.len() >= CHANNELS {
+                wrong = Some(Fault::invalid("no more channels on this connection"));
+                break;
+            }
+            if is_new {
+                self.topics.push(topic.clone());
+            }
+            shown.push(topic);
+        }
+        if let Some(fault) = wrong {
+            self.fault(&fault).await?;
         }
         let channels: Vec<String> = self.topics.iter().map(Topic::to_string).collect();
         let now_ms = self.app.now_ms();
         self.send_json(object!({ "type": "subscribed", "channels": channels, "now_ms": now_ms }))
             .await?;
-        for topic in fresh {
+        for topic in shown {
             // Heard first, then shown as it stands: nothing falls between.
             self.ear.listen(&topic);
             if matches!(topic, Topic::Account(_) | Topic::Orders(_)) {
@@ -264,6 +274,26 @@ impl Connection {
             self.show(&topic, said.resume.account).await?;
         }
         Ok(())
+    }
+
+    /// The channels that a message names, each once.
+    ///
+    /// # Errors
+    /// The message names too many.
+    fn named(&self, names: &[String]) -> Result<Named, Fault> {
+        if names.len() > CHANNELS {
+            let expected = format!("at most {CHANNELS} channels are expected in one message");
+            return Err(Fault::invalid(expected));
+        }
+        let mut named = Named::default();
+        for name in names {
+            match self.topic(name) {
+                Ok(topic) if named.known.contains(&topic) => {}
+                Ok(topic) => named.known.push(topic),
+                Err(fault) => named.unknown = Some(fault),
+            }
+        }
+        Ok(named)
     }
 
     /// The channel of that name, if the user may hear it.

@@ -78,10 +78,15 @@ impl Connection {
         self.account_seq = read.seq;
         let account = LiveAccount::of(&self.user, &read, self.app.now_ms());
         let mut message = object!({ "channel": "account", "type": "snapshot", "seq": read.seq, "account": account });
-        if let Some(after) = resume.filter(|after| *after <= read.seq) {
+        // A resume reads the log, so it counts as a look of its user; without it a snapshot comes.
+        let may_look = || self.app.by_looker.take(self.user.clone(), self.app.now_ms()).is_ok();
+        if let Some(after) = resume.filter(|after| *after <= read.seq && may_look()) {
             let (user, last) = (self.user.clone(), read.seq);
-            let found =
-                self.app.trail.look(move |trail| trail.entries(&user, after, last, RESUMED)).await;
+            let found = self
+                .app
+                .trail
+                .look_for(&self.user, move |trail| trail.entries(&user, after, last, RESUMED))
+                .await;
             if let Ok(Some(entries)) = found {
                 let events: Vec<EventView> = entries
                     .iter()
@@ -151,7 +156,7 @@ pub(crate) fn status_frame(app: &App, operations: bool, seq: u64) -> Frame {
     let (topic, status) = match operations {
         true => (Topic::Operations, object!(app.operations())),
         false => {
-            let ready = !app.door.is_closed();
+            let ready = app.door.ready().is_ok();
             (Topic::Status, object!({ "now_ms": app.now_ms(), "ready": ready }))
         }
     };
