@@ -6,6 +6,7 @@ use crate::keys::KeyArgs;
 use crate::orders::OrdersOptions;
 use crate::setup::SetupArgs;
 use crate::up::{UpOptions, UserCommand};
+use crate::urls::UrlParser;
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -84,11 +85,11 @@ pub struct ReplayOptions {
     /// A Postgres that follows the log while the run goes on:
     /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`. The run waits at its end until every
     /// entry is there; a server that is slow or gone never holds it up before
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<PostgresUrl>::new())]
     pub audit: Option<PostgresUrl>,
 
     /// An Elasticsearch that follows the log in the same way: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<SearchUrl>::new())]
     pub search: Option<SearchUrl>,
 
     /// Play so many commands a second, also fewer than one (`0.1`); as fast as they are taken if

@@ -14,6 +14,7 @@ mod setup;
 mod system;
 mod terminal;
 mod up;
+mod urls;
 mod verify;
 mod workload_files;
 

@@ -3,6 +3,7 @@
 use super::{AnswerForm, Data};
 use crate::Failure;
 use crate::terminal::say;
+use crate::urls::UrlParser;
 use anyhow::{Context as _, anyhow};
 use audit_logger::elasticsearch::{ElasticsearchSink, SearchUrl};
 use audit_logger::follow::LogId;
@@ -21,11 +22,11 @@ pub struct ParityOptions {
     data: Data,
 
     /// A Postgres that follows the log: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<PostgresUrl>::new())]
     audit: Option<PostgresUrl>,
 
     /// An Elasticsearch that follows the log: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<SearchUrl>::new())]
     search: Option<SearchUrl>,
 
     /// Entries that are compared at once

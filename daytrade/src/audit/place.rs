@@ -2,6 +2,7 @@
 
 use super::Data;
 use crate::terminal::warn;
+use crate::urls::UrlParser;
 use anyhow::{Context as _, anyhow};
 use audit_logger::follow::{Frontier, LogId};
 use audit_logger::postgres::PostgresUrl;
@@ -16,7 +17,7 @@ pub struct Place {
     /// Ask this Postgres, which followed the log, and not the log itself:
     /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`. The answer is the same as far as it has
     /// followed. Where it has several logs, --data or --log says which
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<PostgresUrl>::new())]
     from: Option<PostgresUrl>,
 
     /// The log with this number in the Postgres

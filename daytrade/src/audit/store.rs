@@ -4,6 +4,7 @@ use super::{Data, prometheus};
 use crate::Failure;
 use crate::followers::{self, Store};
 use crate::terminal::{say, warn};
+use crate::urls::UrlParser;
 use anyhow::{Context as _, anyhow};
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::follow::{Follower, Frontier, LogId, Position, Tail};
@@ -20,11 +21,11 @@ use tokio::runtime::{Builder, Runtime};
 #[group(required = true, multiple = true)]
 struct Stores {
     /// A Postgres: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<PostgresUrl>::new())]
     audit: Option<PostgresUrl>,
 
     /// An Elasticsearch: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<SearchUrl>::new())]
     search: Option<SearchUrl>,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::ClockKind;
 use crate::setup::parse_far_orders;
+use crate::urls::UrlParser;
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use autotx::FarPolicy;
@@ -75,12 +76,12 @@ pub struct TriggersOptions {
 pub struct LoggingOptions {
     /// A Postgres to measure: `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`. What is written
     /// there is removed again; without it the stores in it are left out
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<PostgresUrl>::new())]
     pub audit: Option<PostgresUrl>,
 
     /// An Elasticsearch to measure: `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`. What is written there is
     /// removed again
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<SearchUrl>::new())]
     pub search: Option<SearchUrl>,
 
     /// How long a store is waited for after the last command; one that is not complete by then is

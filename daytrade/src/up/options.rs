@@ -3,6 +3,7 @@
 use super::oidc::OidcOptions;
 use crate::keys::KeyArgs;
 use crate::setup::SetupArgs;
+use crate::urls::UrlParser;
 use audit_logger::elasticsearch::SearchUrl;
 use audit_logger::postgres::PostgresUrl;
 use clap::Args;
@@ -39,12 +40,12 @@ pub struct UpOptions {
 
     /// A Postgres that follows the log:
     /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<PostgresUrl>::new())]
     pub(super) audit: Option<PostgresUrl>,
 
     /// An Elasticsearch that follows the log in the same way:
     /// `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<SearchUrl>::new())]
     pub(super) search: Option<SearchUrl>,
 
     /// Serve by TLS with this certificate: a PEM file that holds it and those that vouch for it,

@@ -195,7 +195,7 @@ fn a_postgres_that_is_down_is_said_once_and_waited_for() {
 
 #[test]
 fn a_url_without_a_database_is_refused() {
-    let url = "postgres://ann@127.0.0.1:1";
+    let url = "postgres://ann:s3cret@127.0.0.1:1";
     let world = World::new();
     world.replay(&[]).with(0);
     let data = ["--data", text(&world.out)];
@@ -209,7 +209,8 @@ fn a_url_without_a_database_is_refused() {
         vec!["audit", "search", "--from", url],
         vec!["experiment", "logging", "--audit", url],
     ] {
-        run(&command).with(2).telling(&["a database is missing"]);
+        let ended = run(&command).with(2).telling(&["a database is missing", "ann:PASSWORD@"]);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     }
 }
 
