@@ -5,6 +5,7 @@
 
 use super::meter::Meter;
 use super::pace::Pace;
+use super::rate::Rate;
 use super::{Batch, Frontier, LogId, Sink, SinkError, Tail, TailError, roll};
 use crate::error::LogError;
 use std::io;
@@ -24,9 +25,6 @@ const STARTED_POLL: Duration = Duration::from_millis(2);
 
 /// How often at most it is noted beside the log how far a store is, while it is busy.
 const NOTED_EVERY: Duration = Duration::from_secs(1);
-
-/// The time over which the rate is measured.
-const RATE_OVER: Duration = Duration::from_secs(1);
 
 /// How a store is followed up.
 #[derive(Clone, Debug)]
@@ -439,38 +437,5 @@ impl From<LogError> for Trouble {
             LogError::Version { .. } => Trouble::Never(error.to_string()),
             other => Trouble::Later(other.to_string()),
         }
-    }
-}
-
-/// How many entries a second a store takes while it has any to take.
-#[derive(Debug, Default)]
-struct Rate {
-    since: Option<Instant>,
-    entries: u64,
-    per_second: f64,
-}
-
-impl Rate {
-    fn took(&mut self, entries: u64) {
-        self.entries += entries;
-        let Some(since) = self.since else {
-            // The first batch of a spell began at an unknown time: it only starts the clock.
-            self.since = Some(Instant::now());
-            self.entries = 0;
-            return;
-        };
-        let elapsed = since.elapsed();
-        if elapsed > Duration::ZERO && self.entries > 0 {
-            self.per_second = self.entries as f64 / elapsed.as_secs_f64();
-        }
-        if elapsed >= RATE_OVER {
-            self.since = Some(Instant::now());
-            self.entries = 0;
-        }
-    }
-
-    fn pause(&mut self) {
-        self.since = None;
-        self.entries = 0;
     }
 }

@@ -11,6 +11,7 @@
 //! * [`follower`]: the thread, its back-off and what it tells of itself.
 //! * [`roll`]: which stores follow, kept beside the log.
 //! * `meter`: what it tells to whatever collects metrics.
+//! * `rate`: how fast a store takes entries.
 //! * [`pace`]: leaves the cores to trading while there is much of it.
 
 pub mod follower;
@@ -18,6 +19,7 @@ pub mod frontier;
 pub mod identity;
 mod meter;
 pub mod pace;
+mod rate;
 pub mod roll;
 pub mod tail;
 
