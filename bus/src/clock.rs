@@ -24,13 +24,19 @@ impl Moment {
 
     /// This moment moved on by `by`.
     pub const fn plus(self, by: Duration) -> Moment {
-        Moment(self.0.saturating_add(by.as_nanos() as u64))
+        Moment(self.0.saturating_add(whole_nanos(by)))
     }
 
     /// This moment moved back by `by`, or the first of all moments.
     pub const fn minus(self, by: Duration) -> Moment {
-        Moment(self.0.saturating_sub(by.as_nanos() as u64))
+        Moment(self.0.saturating_sub(whole_nanos(by)))
     }
+}
+
+/// The nanoseconds of `span`, or the most that 64 bits count.
+const fn whole_nanos(span: Duration) -> u64 {
+    let nanos = span.as_nanos();
+    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
 /// How far before the start of a clock its moments begin: what another process asked for up to so
@@ -109,10 +115,15 @@ impl Clock {
         Moment(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// The Unix time of `moment` in milliseconds.
+    /// The Unix time of `moment` in milliseconds. A later moment never has an earlier time, not
+    /// even where a log has brought the clock to the end of what 64 bits count.
     pub fn unix_ms(&self, moment: Moment) -> u64 {
-        let ms = self.started_unix_ms.saturating_add(moment.0 / 1_000_000);
-        ms.saturating_sub(BEFORE_START.as_millis() as u64)
+        const BEFORE_START_MS: u64 = BEFORE_START.as_millis() as u64;
+        let ms = moment.0 / 1_000_000;
+        match ms.checked_sub(BEFORE_START_MS) {
+            Some(since_start) => self.started_unix_ms.saturating_add(since_start),
+            None => self.started_unix_ms.saturating_sub(BEFORE_START_MS - ms),
+        }
     }
 
     /// Whether time is virtual.
@@ -137,6 +148,25 @@ mod tests {
         let odd = Duration::from_nanos(61);
         assert_eq!(clock.to_wait(odd), Duration::from_nanos(2));
         assert!(clock.to_wait(odd) * clock.speed() >= odd);
+    }
+
+    #[test]
+    fn a_span_of_many_years_does_not_wrap() {
+        let (moment, long) = (Moment::from_nanos(5), Duration::from_secs(u64::MAX));
+        assert_eq!(moment.plus(long), Moment::from_nanos(u64::MAX));
+        assert_eq!(moment.minus(long), Moment::from_nanos(0));
+    }
+
+    #[test]
+    fn unix_time_never_goes_back() {
+        for started in [0, 59_999, 1_767_225_600_000, u64::MAX - 1, u64::MAX] {
+            let clock = Clock { started_unix_ms: started, ..Clock::real() };
+            let start_ns = BEFORE_START.as_nanos() as u64;
+            assert_eq!(clock.unix_ms(Moment::from_nanos(start_ns)), started);
+            let times = [0, start_ns - 1, start_ns, start_ns + 1_000_000, u64::MAX]
+                .map(|nanos| clock.unix_ms(Moment::from_nanos(nanos)));
+            assert!(times.is_sorted(), "{started}: {times:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::in_order;
 use actix::{Message, Recipient};
+use domain::trading::codec::EncodeError;
 use domain::trading::{Entry, codec};
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -11,13 +12,22 @@ use tokio::sync::oneshot;
 pub struct Entries {
     bytes: Vec<u8>,
     count: u32,
+    unwritable: Option<EncodeError>,
 }
 
 impl Entries {
-    /// Adds an entry behind the others.
+    /// Adds an entry behind the others. One that the format cannot hold makes all of them
+    /// [unwritable](Self::unwritable): the log halts on them before anything of them is told.
     pub fn push(&mut self, entry: &Entry) {
-        codec::encode(entry, &mut self.bytes);
+        if let Err(error) = codec::encode(entry, &mut self.bytes) {
+            self.unwritable.get_or_insert(error);
+        }
         self.count += 1;
+    }
+
+    /// The first entry that the format cannot hold: whoever made it has broken an invariant.
+    pub fn unwritable(&self) -> Option<EncodeError> {
+        self.unwritable
     }
 
     /// The entries in the form of [`codec`].
@@ -55,8 +65,9 @@ pub struct Durable {
     pub count: u32,
 }
 
-/// The log has stopped for good: a write or a flush to disk failed. It is never tried again,
-/// because after a failed flush nobody can say what the disk holds; a restart reads the log back.
+/// The log has stopped for good: a write or a flush to disk failed, or it was given an entry that
+/// it cannot hold. It is never tried again, because after a failed flush nobody can say what the
+/// disk holds; a restart reads the log back.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the log has halted: {reason}")]
 pub struct LogHalted {

@@ -11,6 +11,7 @@ use audit_logger::proof::vouched;
 use domain::trading::codec::{Reader, decode_account, encode_account, put_text, put_u64};
 use domain::trading::command::{Action, Verb};
 use domain::trading::{Account, Entry, Outcome, UserName};
+use std::io;
 use std::path::Path;
 use worker::{Ledger, ParallelFold};
 use workload::played::Played;
@@ -220,7 +221,9 @@ pub fn save<'a>(
         put_u64(dump.last, &mut payload);
     }
     for (user, account) in accounts {
-        encode_account(user, account, &mut payload);
+        encode_account(user, account, &mut payload).map_err(|reason| {
+            LogError::io(folder, "save a snapshot in")(io::Error::other(reason))
+        })?;
     }
     snapshot::save(folder, &Snapshot { last, chain, payload })
 }

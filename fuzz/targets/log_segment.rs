@@ -45,7 +45,7 @@ fn as_entries(payload: &[u8]) {
     let mut entries = Vec::new();
     while let Ok((entry, behind)) = codec::decode(rest) {
         let mut bytes = Vec::new();
-        codec::encode(&entry, &mut bytes);
+        codec::encode(&entry, &mut bytes).expect("what was made can be written");
         assert_eq!(codec::decode(&bytes).map(|(again, _)| again).as_ref(), Ok(&entry));
         entries.push(entry);
         rest = behind;

@@ -34,7 +34,7 @@ pub(crate) fn target(data: &[u8]) {
     let mut renderer = Renderer::new("fuzz");
     for entry in &entries {
         let mut bytes = Vec::new();
-        codec::encode(entry, &mut bytes);
+        codec::encode(entry, &mut bytes).expect("what was made can be written");
         let (read, rest) = codec::decode(&bytes).expect("what was written can be read");
         assert_eq!((&read, rest), (entry, &[][..]));
         renderer.render(entry, &mut xml);

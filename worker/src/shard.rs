@@ -195,7 +195,7 @@ impl ShardActor {
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let Some(deadline_ms) = self.engine.next_deadline_ms() else { return };
         // Due in the first millisecond behind the deadline.
-        let due_ms = deadline_ms + 1;
+        let due_ms = deadline_ms.saturating_add(1);
         if self.wakes_at_ms.is_some_and(|wakes_at_ms| wakes_at_ms <= due_ms) {
             return;
         }

@@ -59,8 +59,8 @@ pub trait Audience {
     /// Called now and then.
     fn progress(&mut self, commands: u64);
 
-    /// Asked before every line: whether no more is to be played. What is on its way is settled
-    /// all the same.
+    /// Asked before every line, and while a command waits to be due: whether no more is to be
+    /// played. No command is sent after that; what was sent is settled all the same.
     fn wants_to_stop(&mut self) -> bool {
         false
     }
@@ -97,6 +97,8 @@ pub struct Player<'a, A> {
     tally: Tally,
     next: u64,
     pace: Option<Pace>,
+    /// Set once the audience wanted to stop: no command is sent any more.
+    stopped: bool,
     batches: Vec<CommandBatch>,
     ahead: Vec<VecDeque<Sent>>,
     in_flight: usize,
@@ -125,6 +127,16 @@ impl FromStr for Rate {
         let millionths = NonZeroU64::new(whole * 1_000_000 + millionths).ok_or(expected)?;
         (millionths.get() <= 1_000_000_000_000_000).then_some(Rate { millionths }).ok_or(expected)
     }
+}
+
+/// When a command counts as received.
+enum Due {
+    /// When it is sent.
+    Now,
+    /// At this moment, which has come.
+    At(Moment),
+    /// Never: the audience wants to stop first, and the command is not sent.
+    Never,
 }
 
 /// When which command is due.
@@ -169,6 +181,7 @@ impl<'a, A: Audience> Player<'a, A> {
             tally: Tally::default(),
             next: 1,
             pace: None,
+            stopped: false,
             in_flight: 0,
             reply_to,
             replies,
@@ -191,7 +204,7 @@ impl<'a, A: Audience> Player<'a, A> {
     /// The file cannot be read, or the system has stopped.
     pub async fn play(&mut self, mut input: Input) -> Result<(), PlayError> {
         let name = input.name().to_string();
-        while !self.audience.wants_to_stop() {
+        while !self.stopped && !self.audience.wants_to_stop() {
             match input.next_line()? {
                 Next::Line(line) => {
                     let read = if line.too_long {
@@ -249,14 +262,18 @@ impl<'a, A: Audience> Player<'a, A> {
             // Everything before a global DUMPLOG belongs into it, nothing behind it does.
             self.settle().await?;
         }
-        let received = self.await_turn().await?;
-        while self.in_flight >= WINDOW {
-            self.send_all().await?;
-            self.await_replies().await?;
-        }
+        let received = match self.await_turn().await? {
+            Due::Now => None,
+            Due::At(due) => Some(due),
+            Due::Never => {
+                self.stopped = true;
+                return Ok(());
+            }
+        };
         let worker = Partition::of(&action).worker(self.batches.len());
         let batch = &mut self.batches[worker];
         if batch.commands.is_empty() {
+            // Never later than now: nothing is logged before its time has come.
             batch.received = received.unwrap_or_else(|| self.clock.now());
         }
         batch.commands.push(Command::new(
@@ -275,19 +292,30 @@ impl<'a, A: Audience> Player<'a, A> {
         Ok(())
     }
 
-    /// Waits until the next command is due, at a rate; returns when that was.
-    async fn await_turn(&mut self) -> Result<Option<Moment>, PlayError> {
-        let Some(pace) = &mut self.pace else { return Ok(None) };
+    /// Waits until the next command can be sent: until there is room in the window and, at a rate,
+    /// until it is due.
+    async fn await_turn(&mut self) -> Result<Due, PlayError> {
+        while self.in_flight >= WINDOW {
+            self.send_all().await?;
+            self.await_replies().await?;
+            if self.audience.wants_to_stop() {
+                return Ok(Due::Never);
+            }
+        }
+        let Some(pace) = &mut self.pace else { return Ok(Due::Now) };
         let due = pace.due();
         pace.commands += 1;
         if due > self.clock.now() {
             // What was due before is on its way while this waits.
             self.send_all().await?;
         }
-        while !self.audience.wants_to_stop() {
+        loop {
+            if self.audience.wants_to_stop() {
+                return Ok(Due::Never);
+            }
             let wait = due.since(self.clock.now());
             if wait.is_zero() {
-                break;
+                return Ok(Due::At(due));
             }
             select! {
                 replies = self.replies.recv() => {
@@ -295,10 +323,9 @@ impl<'a, A: Audience> Player<'a, A> {
                     let Some(replies) = replies else { return Err(QueueClosed.into()) };
                     self.count(&replies?);
                 }
-                () = sleep(wait.min(LONGEST_WAIT)) => {}
+                () = sleep(self.clock.to_wait(wait).min(LONGEST_WAIT)) => {}
             }
         }
-        Ok(Some(due))
     }
 
     async fn send_all(&mut self) -> Result<(), PlayError> {

@@ -125,7 +125,8 @@ impl LogWriter {
     /// Unix time in milliseconds.
     ///
     /// # Errors
-    /// The log has halted, now or before.
+    /// The log has halted, now or before. It halts too on a group that is
+    /// [unwritable](Entries::unwritable).
     pub fn append<'a>(
         &mut self,
         groups: impl Iterator<Item = &'a Entries>,
@@ -147,6 +148,9 @@ impl LogWriter {
         let mut count = 0;
         self.begin_batch();
         for group in groups {
+            if let Some(error) = group.unwritable() {
+                return Err(io::Error::other(error));
+            }
             let mut bytes = group.bytes();
             let mut left = group.count();
             while self.buffer.len() - BATCH_HEADER_LEN + bytes.len() > MAX_PAYLOAD {

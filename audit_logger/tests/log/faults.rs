@@ -271,6 +271,26 @@ fn a_group_that_is_too_long_alone_is_several_batches_of_whole_entries() {
     assert_halted(&mut writer, &halted);
 }
 
+/// Nothing of it is written or acknowledged, and what was acknowledged before is there.
+#[test]
+fn an_entry_that_cannot_be_written_halts_the_log() {
+    let folder = new_folder();
+    let mut writer = reopen(folder.path(), TINY);
+    append(&mut writer, 3);
+    let mut early = entry(4);
+    if let Entry::Command(decided) = &mut early {
+        decided.applied_ms -= 1;
+    }
+    let (mut group, good) = (entries(5, 1), entries(4, 1));
+    group.push(&early);
+    let halted = writer.append([&good, &group].into_iter(), NOW_MS).unwrap_err();
+    let told = "transaction 4 cannot be written: it took effect before it was received";
+    assert!(halted.reason.contains(told), "{halted}");
+    assert_halted(&mut writer, &halted);
+    drop(writer);
+    assert_eq!(assert_recovers(folder.path(), 3, 3), 3);
+}
+
 /// A command whose arguments are no good, and long.
 fn long_entry() -> Entry {
     let action = Action::Malformed(Box::new(Malformed {

@@ -74,7 +74,7 @@ pub(crate) fn assert_same(server: &Server, folder: &Path) {
     let mut sums = [0_i128; 4];
     for (row, (number, entry)) in rows.iter().zip(&logged) {
         let mut bytes = Vec::new();
-        codec::encode(entry, &mut bytes);
+        codec::encode(entry, &mut bytes).unwrap();
         assert_eq!(row.get::<_, &[u8]>(1), bytes, "entry {number}");
         assert_eq!(row.get::<_, i64>(2) as u64, entry.transaction().0, "entry {number}");
         let whole = Row::of(&Record { number: *number, entry, bytes: &bytes });

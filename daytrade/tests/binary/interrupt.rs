@@ -81,6 +81,36 @@ fn a_run_in_full_swing_stops_in_order() {
     assert_eq!(logged(&out).len(), 1_000_000);
 }
 
+/// A command that is not due yet when Ctrl-C comes never was received: logged all the same it would
+/// stand in the future, and nothing that came later would follow from it.
+#[test]
+fn a_stopped_paced_run_logs_no_future() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines =
+        ["ADD,a,100.00", "BUY,a,ABC,90.00", "COMMIT_BUY,a", "ADD,b,1.00", "DUMPLOG,./testLOG"];
+    let workload = write_workload(folder.path(), "workload", &lines);
+    let out = folder.path().join("run");
+    let begin = ["replay", text(&workload), "--quotes", "fixed:42.17", "--out", text(&out)];
+    let run_1 = Guarded::start(&mut daytrade(&[&begin[..], &["--rate", "0.001"]].concat()));
+    until("the first is durable", || logged(&out) == [1]);
+    interrupt(&run_1);
+    run_1.ended().with(130).telling(&["1 commands are durable"]);
+    assert_eq!(logged(&out), [1]);
+    // Without its snapshot: every entry must follow from those before it.
+    for item in fs::read_dir(out.join("log")).unwrap() {
+        let path = item.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "snap") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    run(&[&begin[..], &["--resume"]].concat()).with(0);
+    assert_good(&out.join("testLOG"), &[&workload]);
+    run(&["audit", "check", "--data", text(&out)]).with(0);
+    for transaction in 1..=lines.len() {
+        run(&["audit", "show", &transaction.to_string(), "--data", text(&out)]).with(0);
+    }
+}
+
 /// No quote ever comes: the first Ctrl-C waits for what is on its way, the second does not.
 #[test]
 fn a_second_ctrl_c_ends_at_once() {

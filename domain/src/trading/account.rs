@@ -2,6 +2,7 @@
 
 use super::command::CommandName;
 use super::{Amount, Money, Shares, Stock, TransactionNum};
+use std::collections::VecDeque;
 
 /// How long a pending buy or sell can be committed, in milliseconds from the moment its BUY or
 /// SELL was accepted (60 s inclusive).
@@ -19,10 +20,10 @@ pub struct Account {
     pub reserved: Money,
     /// Shares by stock, sorted; a stock without shares is not listed.
     holdings: Vec<(Stock, Holding)>,
-    /// Pending buys, oldest first.
-    pub pending_buys: Vec<Pending>,
+    /// Pending buys, oldest first: commands take the newest, expiry takes the oldest.
+    pub pending_buys: VecDeque<Pending>,
     /// Pending sells, oldest first.
-    pub pending_sells: Vec<Pending>,
+    pub pending_sells: VecDeque<Pending>,
     /// Buy orders by stock, sorted.
     pub buy_orders: Vec<(Stock, BuyOrder)>,
     /// Sell orders by stock, sorted.
@@ -58,7 +59,7 @@ pub struct Pending {
 impl Pending {
     /// Whether it can no longer be committed at `now_ms`.
     pub const fn is_expired(&self, now_ms: u64) -> bool {
-        now_ms > self.accepted_ms + PENDING_MS
+        now_ms > self.accepted_ms.saturating_add(PENDING_MS)
     }
 }
 
@@ -190,12 +191,12 @@ impl Account {
     /// The newest pending buys and sells expire last, so the oldest tells the next deadline: the
     /// last millisecond at which it can be committed.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let oldest = |stack: &[Pending]| stack.first().map(|pending| pending.accepted_ms);
+        let oldest = |stack: &VecDeque<Pending>| stack.front().map(|pending| pending.accepted_ms);
         let first = match (oldest(&self.pending_buys), oldest(&self.pending_sells)) {
             (Some(buy), Some(sell)) => buy.min(sell),
             (buy, sell) => buy.or(sell)?,
         };
-        Some(first + PENDING_MS)
+        Some(first.saturating_add(PENDING_MS))
     }
 
     /// Adds to the cash, or `None` where all money of the account would no longer fit 64 bits.

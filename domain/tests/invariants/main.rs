@@ -50,7 +50,7 @@ proptest! {
     fn the_entries_alone_lead_to_the_same_accounts(steps in steps()) {
         let world = run(&steps);
         let mut bytes = Vec::new();
-        world.entries.iter().for_each(|entry| codec::encode(entry, &mut bytes));
+        world.entries.iter().for_each(|entry| codec::encode(entry, &mut bytes).unwrap());
         let mut accounts = HashMap::new();
         let mut rest = bytes.as_slice();
         for written in &world.entries {

@@ -12,7 +12,7 @@ use domain::trading::{
     Accepted, Account, Action, Command, Entry, Fill, Money, Outcome, Price, Shares, Stock,
     TransactionNum, UserName, Verb,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a user's entries add up to.
 #[derive(Clone, Debug, Default)]
@@ -246,7 +246,7 @@ fn same(account: &Account, model: &Model) {
     assert_eq!(sells.collect::<BTreeMap<_, _>>(), model.sell_orders, "sell orders");
 }
 
-fn promises(stack: &[Pending]) -> Vec<Promise> {
+fn promises(stack: &VecDeque<Pending>) -> Vec<Promise> {
     let promise = |pending: &Pending| Promise {
         stock: pending.stock,
         shares: pending.shares.count().into(),

@@ -131,11 +131,14 @@ impl Engine {
         std::mem::take(&mut self.output)
     }
 
-    /// Runs a batch of commands.
+    /// Runs a batch of commands. One that claims to have been received later than now counts as
+    /// received now: whatever a sender's clock says, nothing takes effect before it was received.
     pub fn run(&mut self, batch: CommandBatch) {
         let CommandBatch { commands, received, reply_to } = batch;
         let mut now = self.clock.now();
-        for command in commands {
+        let (received, now_ms) = (received.min(now), self.clock.unix_ms(now));
+        for mut command in commands {
+            command.received_ms = command.received_ms.min(now_ms);
             now = self.receive(Asked { command, received, reply_to: &reply_to }, now);
         }
     }

@@ -104,17 +104,18 @@ impl Desk {
 
     /// Sends a batch from `client` and leaves what comes of it in the engine.
     pub(crate) fn send(&mut self, client: ReplyTo, lines: &[&str]) {
-        let received_ms = self.now_ms();
+        self.send_received(client, lines, self.clock.now());
+    }
+
+    /// Sends a batch that claims to have been received at `received`.
+    pub(crate) fn send_received(&mut self, client: ReplyTo, lines: &[&str], received: Moment) {
+        let received_ms = self.clock.unix_ms(received);
         let commands = lines.iter().map(|line| {
             self.commands += 1;
             let transaction = TransactionNum(self.commands);
             Command::new(transaction, received_ms, action_of(line))
         });
-        let batch = CommandBatch {
-            commands: commands.collect(),
-            received: self.clock.now(),
-            reply_to: client,
-        };
+        let batch = CommandBatch { commands: commands.collect(), received, reply_to: client };
         self.engine.run(batch);
     }
 

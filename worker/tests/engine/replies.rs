@@ -4,7 +4,9 @@
 
 use crate::desk::{Desk, client, wait};
 use bus::{Reply, ReplyTo};
+use domain::trading::Entry;
 use std::time::Duration;
+use worker::Ledger;
 
 fn numbers(replies: &[Reply]) -> Vec<u64> {
     replies.iter().map(|reply| reply.decided.command.transaction.0).collect()
@@ -132,4 +134,24 @@ async fn whoever_signs_up_has_an_account_in_turn_with_what_came_before() {
         ["#1 QUOTE x accepted at 1.00", "#2 REGISTER x accepted", "#3 COMMIT_BUY x no_pending_buy"]
     );
     assert_eq!(desk.account("x").unwrap().cash.to_string(), "0.00");
+}
+
+/// A sender whose clock is ahead, or that sends before its time.
+#[tokio::test(start_paused = true)]
+async fn a_command_from_the_future_is_received_now() {
+    let mut desk = Desk::open();
+    let (now, now_ms) = (desk.now(), desk.now_ms());
+    let ahead = now.plus(Duration::from_secs(16));
+    desk.send_received(client(), &["ADD,a,9.00", "BUY,a,S,9.00", "ADD,a,x"], ahead);
+    desk.take();
+    let happened = desk.price("S", "1.00");
+    assert_eq!(happened.replies[0].1[0].received, now);
+    let mut ledger = Ledger::default();
+    for entry in &desk.entries {
+        let Entry::Command(decided) = entry else { panic!("{entry:?}") };
+        assert_eq!((decided.command.received_ms, decided.applied_ms), (now_ms, now_ms));
+        ledger.replay(entry).unwrap();
+    }
+    assert_eq!(desk.entries.len(), 3);
+    assert_eq!(desk.engine.next_deadline_ms(), Some(now_ms + 60_000));
 }

@@ -1,72 +1,91 @@
 //! Accounts to bytes and back, for snapshots.
 
 use super::decode::{DecodeError, Reader};
-use super::encode::{put_money, put_stock, put_text, put_u64};
+use super::encode::{Put, put_money, put_stock, put_text, put_u64};
 use crate::trading::account::{
     Account, ArmedBy, BuyOrder, Holding, Pending, RecentCommand, SellOrder,
 };
 use crate::trading::{Amount, Stock, UserName};
 
 /// Appends an account.
-pub fn encode_account(user: &UserName, account: &Account, out: &mut Vec<u8>) {
+///
+/// # Errors
+/// It holds what no account can, and says what; part of it may have been appended.
+pub fn encode_account(user: &UserName, account: &Account, out: &mut Vec<u8>) -> Put {
     put_text(user.as_str(), out);
     out.push(u8::from(account.open));
-    put_money(account.cash, out);
-    put_money(account.reserved, out);
-    put_list(account.holdings(), out, |(stock, holding), out| {
+    put_money(account.cash, out)?;
+    put_money(account.reserved, out)?;
+    put_list(account.holdings().iter(), out, |(stock, holding), out| {
         put_stock(*stock, out);
         put_u64(holding.free.count(), out);
         put_u64(holding.reserved.count(), out);
-    });
-    put_list(&account.pending_buys, out, put_pending);
-    put_list(&account.pending_sells, out, put_pending);
-    put_list(&account.buy_orders, out, |(stock, order), out| {
+        Ok(())
+    })?;
+    put_list(account.pending_buys.iter(), out, put_pending)?;
+    put_list(account.pending_sells.iter(), out, put_pending)?;
+    put_list(account.buy_orders.iter(), out, |(stock, order), out| {
         put_stock(*stock, out);
-        put_money(order.amount.money(), out);
-        put_trigger(order.trigger, out);
-    });
-    put_list(&account.sell_orders, out, |(stock, order), out| {
+        put_money(order.amount.money(), out)?;
+        put_trigger(order.trigger, out)
+    })?;
+    put_list(account.sell_orders.iter(), out, |(stock, order), out| {
         put_stock(*stock, out);
-        put_money(order.amount.money(), out);
-        put_trigger(order.trigger, out);
+        put_money(order.amount.money(), out)?;
+        put_trigger(order.trigger, out)?;
         put_u64(order.reserved.count(), out);
-    });
+        Ok(())
+    })?;
     let recent: Vec<&RecentCommand> = account.recent.newest_first().collect();
-    put_list(&recent, out, |command, out| {
+    put_list(recent.into_iter(), out, |command, out| {
         put_u64(command.transaction.0, out);
         out.push(command.name as u8);
         out.push(u8::from(command.accepted));
-        put_optional(command.stock, out, put_stock);
-        put_optional(command.amount, out, |amount, out| put_money(amount.money(), out));
-    });
+        put_optional(command.stock, out, |stock, out| {
+            put_stock(stock, out);
+            Ok(())
+        })?;
+        put_optional(command.amount, out, |amount, out| put_money(amount.money(), out))
+    })
 }
 
-fn put_list<T>(items: &[T], out: &mut Vec<u8>, put: impl Fn(&T, &mut Vec<u8>)) {
+fn put_list<T>(
+    items: impl ExactSizeIterator<Item = T>,
+    out: &mut Vec<u8>,
+    put: impl Fn(T, &mut Vec<u8>) -> Put,
+) -> Put {
     put_u64(items.len() as u64, out);
-    items.iter().for_each(|item| put(item, out));
-}
-
-fn put_optional<T>(item: Option<T>, out: &mut Vec<u8>, put: impl Fn(T, &mut Vec<u8>)) {
-    out.push(u8::from(item.is_some()));
-    if let Some(item) = item {
-        put(item, out);
+    for item in items {
+        put(item, out)?;
     }
+    Ok(())
 }
 
-fn put_pending(pending: &Pending, out: &mut Vec<u8>) {
+fn put_optional<T>(
+    item: Option<T>,
+    out: &mut Vec<u8>,
+    put: impl Fn(T, &mut Vec<u8>) -> Put,
+) -> Put {
+    out.push(u8::from(item.is_some()));
+    item.map_or(Ok(()), |item| put(item, out))
+}
+
+fn put_pending(pending: &Pending, out: &mut Vec<u8>) -> Put {
     put_u64(pending.opened_by.0, out);
     put_stock(pending.stock, out);
     put_u64(pending.shares.count(), out);
-    put_money(pending.cash, out);
+    put_money(pending.cash, out)?;
     put_u64(pending.accepted_ms, out);
+    Ok(())
 }
 
-fn put_trigger(trigger: Option<(Amount, ArmedBy)>, out: &mut Vec<u8>) {
+fn put_trigger(trigger: Option<(Amount, ArmedBy)>, out: &mut Vec<u8>) -> Put {
     put_optional(trigger, out, |(trigger, by), out| {
-        put_money(trigger.money(), out);
+        put_money(trigger.money(), out)?;
         put_u64(by.transaction.0, out);
         out.push(by.name as u8);
-    });
+        Ok(())
+    })
 }
 
 /// Reads an account.
@@ -85,8 +104,8 @@ pub fn decode_account(reader: &mut Reader<'_>) -> Result<(UserName, Account), De
     })? {
         account.change_holding(stock, |_| Some(holding));
     }
-    account.pending_buys = list(reader, pending)?;
-    account.pending_sells = list(reader, pending)?;
+    account.pending_buys = list(reader, pending)?.into();
+    account.pending_sells = list(reader, pending)?.into();
     account.buy_orders = sorted(list(reader, |reader| {
         let stock = reader.stock()?;
         Ok((stock, BuyOrder { amount: reader.amount()?, trigger: trigger(reader)? }))

@@ -8,15 +8,36 @@ use crate::trading::command::{Action, Verb};
 use crate::trading::entry::PriceUsed;
 use crate::trading::outcome::{Accepted, Fill, Outcome, PendingTaken, Reject};
 use crate::trading::verbs::expiry::Side;
-use crate::trading::{Entry, Money, Stock};
+use crate::trading::{Entry, Money, Stock, TransactionNum};
+use thiserror::Error;
+
+/// An entry that the format cannot hold. Whoever made it has broken an invariant; to write
+/// something near it would be a log that says what never happened.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("an entry of transaction {transaction} cannot be written: {reason}")]
+pub struct EncodeError {
+    /// The command that the entry belongs to.
+    pub transaction: TransactionNum,
+    /// What cannot be represented.
+    pub reason: &'static str,
+}
+
+/// Whether a value could be written, or what of it the format cannot hold.
+pub(super) type Put = Result<(), &'static str>;
 
 /// Appends `entry` with its length.
-pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
+///
+/// # Errors
+/// The format cannot hold the entry; nothing is appended then.
+pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     // Nearly every entry is shorter than 128 bytes, so its length takes one byte; where it is
     // not, the bytes move up for the others.
     let start = out.len();
     out.push(0);
-    encode_body(entry, out);
+    if let Err(reason) = put_body(entry, out) {
+        out.truncate(start);
+        return Err(EncodeError { transaction: entry.transaction(), reason });
+    }
     let len = out.len() - start - 1;
     if len < 0x80 {
         out[start] = len as u8;
@@ -25,9 +46,10 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
         put_u64(len as u64, &mut prefix);
         out.splice(start..=start, prefix);
     }
+    Ok(())
 }
 
-fn encode_body(entry: &Entry, out: &mut Vec<u8>) {
+fn put_body(entry: &Entry, out: &mut Vec<u8>) -> Put {
     match entry {
         Entry::Command(decided) => {
             match &decided.command.request {
@@ -39,10 +61,11 @@ fn encode_body(entry: &Entry, out: &mut Vec<u8>) {
             }
             put_u64(decided.command.transaction.0, out);
             put_u64(decided.command.received_ms, out);
-            put_u64(decided.applied_ms.saturating_sub(decided.command.received_ms), out);
-            put_action(&decided.command.action, out);
+            let waited_ms = decided.applied_ms.checked_sub(decided.command.received_ms);
+            put_u64(waited_ms.ok_or("it took effect before it was received")?, out);
+            put_action(&decided.command.action, out)?;
             put_price_used(decided.price, out);
-            put_outcome(&decided.outcome, out);
+            put_outcome(&decided.outcome, out)?;
         }
         Entry::Quote(quote) => {
             out.push(KIND_QUOTE);
@@ -71,7 +94,7 @@ fn encode_body(entry: &Entry, out: &mut Vec<u8>) {
             put_side(expired.side, out);
             put_stock(expired.stock, out);
             put_u64(expired.shares.count(), out);
-            put_money(expired.cash, out);
+            put_money(expired.cash, out)?;
         }
         Entry::Filled(filled) => {
             out.push(KIND_FILLED);
@@ -81,12 +104,13 @@ fn encode_body(entry: &Entry, out: &mut Vec<u8>) {
             put_u64(filled.filled_ms, out);
             put_side(filled.side, out);
             put_stock(filled.stock, out);
-            put_fill(Some(filled.fill), out);
+            put_fill(Some(filled.fill), out)?;
         }
     }
+    Ok(())
 }
 
-fn put_action(action: &Action, out: &mut Vec<u8>) {
+fn put_action(action: &Action, out: &mut Vec<u8>) -> Put {
     match action {
         Action::User { user, verb } => {
             out.push(FORM_USER);
@@ -96,7 +120,7 @@ fn put_action(action: &Action, out: &mut Vec<u8>) {
                 put_stock(stock, out);
             }
             if let Some(amount) = verb.amount() {
-                put_money(amount.money(), out);
+                put_money(amount.money(), out)?;
             }
             if let Verb::DumpLog(file) = verb {
                 put_text(file.as_given(), out);
@@ -122,6 +146,7 @@ fn put_action(action: &Action, out: &mut Vec<u8>) {
             put_text(&malformed.message, out);
         }
     }
+    Ok(())
 }
 
 /// No price is 0; else twice the cents, and one more where it was cached.
@@ -130,18 +155,19 @@ fn put_price_used(price: Option<PriceUsed>, out: &mut Vec<u8>) {
     put_u64(code, out);
 }
 
-fn put_outcome(outcome: &Outcome, out: &mut Vec<u8>) {
+fn put_outcome(outcome: &Outcome, out: &mut Vec<u8>) -> Put {
     match outcome {
         Outcome::Rejected(reject) => {
             out.push(0x80 | reject_number(reject));
             match reject {
-                Reject::InsufficientFunds { available } => put_money(*available, out),
+                Reject::InsufficientFunds { available } => put_money(*available, out)?,
                 Reject::InsufficientShares { available } => put_u64(available.count(), out),
                 _ => {}
             }
         }
-        Outcome::Accepted(accepted) => put_accepted(accepted, out),
+        Outcome::Accepted(accepted) => put_accepted(accepted, out)?,
     }
+    Ok(())
 }
 
 const fn reject_number(reject: &Reject) -> u8 {
@@ -160,46 +186,46 @@ const fn reject_number(reject: &Reject) -> u8 {
     }
 }
 
-fn put_accepted(accepted: &Accepted, out: &mut Vec<u8>) {
+fn put_accepted(accepted: &Accepted, out: &mut Vec<u8>) -> Put {
     match accepted {
         Accepted::Added => out.push(0),
         Accepted::Quoted => out.push(1),
         Accepted::BuyPending { shares, cost } => {
             out.push(2);
             put_u64(shares.count(), out);
-            put_money(*cost, out);
+            put_money(*cost, out)?;
         }
-        Accepted::BuyCommitted(taken) => put_taken(3, taken, out),
-        Accepted::BuyCancelled(taken) => put_taken(4, taken, out),
+        Accepted::BuyCommitted(taken) => put_taken(3, taken, out)?,
+        Accepted::BuyCancelled(taken) => put_taken(4, taken, out)?,
         Accepted::SellPending { shares, proceeds } => {
             out.push(5);
             put_u64(shares.count(), out);
-            put_money(*proceeds, out);
+            put_money(*proceeds, out)?;
         }
-        Accepted::SellCommitted(taken) => put_taken(6, taken, out),
-        Accepted::SellCancelled(taken) => put_taken(7, taken, out),
+        Accepted::SellCommitted(taken) => put_taken(6, taken, out)?,
+        Accepted::SellCancelled(taken) => put_taken(7, taken, out)?,
         Accepted::BuyAmountSet { previous, fill } => {
             out.push(8);
-            put_money(*previous, out);
-            put_fill(*fill, out);
+            put_money(*previous, out)?;
+            put_fill(*fill, out)?;
         }
         Accepted::BuyArmed { fill } => {
             out.push(9);
-            put_fill(*fill, out);
+            put_fill(*fill, out)?;
         }
         Accepted::BuyOrderDropped { reserve } => {
             out.push(10);
-            put_money(*reserve, out);
+            put_money(*reserve, out)?;
         }
         Accepted::SellAmountSet { reserved, fill } => {
             out.push(11);
             put_u64(reserved.count(), out);
-            put_fill(*fill, out);
+            put_fill(*fill, out)?;
         }
         Accepted::SellArmed { reserved, fill } => {
             out.push(12);
             put_u64(reserved.count(), out);
-            put_fill(*fill, out);
+            put_fill(*fill, out)?;
         }
         Accepted::SellOrderDropped { reserved } => {
             out.push(13);
@@ -209,25 +235,28 @@ fn put_accepted(accepted: &Accepted, out: &mut Vec<u8>) {
         Accepted::Dumped => out.push(15),
         Accepted::Registered => out.push(16),
     }
+    Ok(())
 }
 
-fn put_taken(tag: u8, taken: &PendingTaken, out: &mut Vec<u8>) {
+fn put_taken(tag: u8, taken: &PendingTaken, out: &mut Vec<u8>) -> Put {
     out.push(tag);
     put_u64(taken.opened_by.0, out);
     put_stock(taken.stock, out);
     put_u64(taken.shares.count(), out);
-    put_money(taken.cash, out);
+    put_money(taken.cash, out)?;
+    Ok(())
 }
 
-fn put_fill(fill: Option<Fill>, out: &mut Vec<u8>) {
+fn put_fill(fill: Option<Fill>, out: &mut Vec<u8>) -> Put {
     match fill {
         None => out.push(0),
         Some(fill) => {
             put_u64(fill.price.cents() as u64, out);
             put_u64(fill.shares.count(), out);
-            put_money(fill.cash, out);
+            put_money(fill.cash, out)?;
         }
     }
+    Ok(())
 }
 
 /// Appends a number.
@@ -239,9 +268,10 @@ pub fn put_u64(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-pub(super) fn put_money(money: Money, out: &mut Vec<u8>) {
-    // No sum in the log is negative: movements name their direction.
-    put_u64(money.cents() as u64, out);
+/// No sum in the log is negative: movements name their direction.
+pub(super) fn put_money(money: Money, out: &mut Vec<u8>) -> Put {
+    put_u64(u64::try_from(money.cents()).map_err(|_| "a sum of money is negative")?, out);
+    Ok(())
 }
 
 /// Appends a text with its length.

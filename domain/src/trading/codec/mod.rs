@@ -11,7 +11,7 @@ mod peek;
 
 pub use account::{decode_account, encode_account};
 pub use decode::{DecodeError, Reader, decode};
-pub use encode::{encode, put_text, put_u64};
+pub use encode::{EncodeError, encode, put_text, put_u64};
 pub use peek::{Peek, peek};
 
 /// The version of the form.

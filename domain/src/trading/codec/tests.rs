@@ -135,7 +135,7 @@ fn every_kind() -> Vec<Entry> {
 fn every_kind_of_entry_is_read_back_as_it_was_written() {
     let entries = every_kind();
     let mut bytes = Vec::new();
-    entries.iter().for_each(|entry| encode(entry, &mut bytes));
+    entries.iter().for_each(|entry| encode(entry, &mut bytes).unwrap());
     let mut rest = bytes.as_slice();
     for entry in &entries {
         let (read, behind) = decode(rest).unwrap();
@@ -150,7 +150,7 @@ fn every_kind_of_entry_is_read_back_as_it_was_written() {
 fn the_front_of_every_kind_of_entry_is_what_the_whole_of_it_says() {
     for entry in every_kind() {
         let mut bytes = Vec::new();
-        encode(&entry, &mut bytes);
+        encode(&entry, &mut bytes).unwrap();
         bytes.extend_from_slice(b"behind");
         let (front, rest) = peek(&bytes).unwrap();
         assert_eq!(rest, b"behind");
@@ -173,11 +173,30 @@ fn the_front_of_every_kind_of_entry_is_what_the_whole_of_it_says() {
 fn a_cut_entry_is_refused_wherever_it_is_cut() {
     for entry in every_kind() {
         let mut bytes = Vec::new();
-        encode(&entry, &mut bytes);
+        encode(&entry, &mut bytes).unwrap();
         for len in 0..bytes.len() {
             assert!(decode(&bytes[..len]).is_err(), "{entry:?} cut to {len}");
         }
     }
+}
+
+/// Whatever stands near it would be a log that says what never happened.
+#[test]
+fn what_the_format_cannot_hold_is_refused() {
+    let mut early = command("ADD,u,1.00", Outcome::Accepted(Accepted::Added), None);
+    if let Entry::Command(decided) = &mut early {
+        decided.applied_ms = decided.command.received_ms - 1;
+    }
+    let available = Money::from_cents(-1);
+    let negative = Outcome::Rejected(Reject::InsufficientFunds { available });
+    for entry in [early, command("BUY,u,S,1.00", negative, None)] {
+        let mut bytes = b"before".to_vec();
+        let refused = encode(&entry, &mut bytes).unwrap_err();
+        assert_eq!((refused.transaction, bytes.as_slice()), (TransactionNum(7), &b"before"[..]));
+    }
+    let mut account = Account::default();
+    account.cash = Money::from_cents(-1);
+    assert!(encode_account(&user("u"), &account, &mut Vec::new()).is_err());
 }
 
 #[test]
@@ -215,7 +234,7 @@ fn an_account_is_read_back_with_all_it_holds() {
     assert!(!account.pending_buys.is_empty() && !account.pending_sells.is_empty());
     assert!(account.sell_orders[0].1.reserved == Shares::new(2));
     let mut bytes = Vec::new();
-    encode_account(&user("u"), &account, &mut bytes);
+    encode_account(&user("u"), &account, &mut bytes).unwrap();
     let (name, read) = decode_account(&mut Reader::new(&bytes)).unwrap();
     assert_eq!((name, &read), (user("u"), &account));
     for len in 0..bytes.len() {
@@ -235,13 +254,13 @@ proptest! {
     fn no_changed_byte_makes_decoding_panic(nth in 0usize..40, at in 0usize..400, byte: u8) {
         let entries = every_kind();
         let mut bytes = Vec::new();
-        encode(&entries[nth % entries.len()], &mut bytes);
+        encode(&entries[nth % entries.len()], &mut bytes).unwrap();
         let at = at % bytes.len();
         bytes[at] = byte;
         if let Ok((entry, _)) = decode(&bytes) {
             // Whatever is read can be written, and is the same again.
             let mut again = Vec::new();
-            encode(&entry, &mut again);
+            encode(&entry, &mut again).unwrap();
             prop_assert_eq!(decode(&again).unwrap().0, entry);
         }
     }

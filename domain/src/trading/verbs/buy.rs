@@ -25,7 +25,7 @@ pub(super) fn apply(
     }
     let cost = price.cost_of(shares).ok_or(Reject::BalanceLimit)?;
     account.reserve(cost).ok_or(Reject::BalanceLimit)?;
-    account.pending_buys.push(Pending {
+    account.pending_buys.push_back(Pending {
         opened_by: stamp.transaction,
         stock,
         shares,

@@ -6,6 +6,6 @@ pub(super) fn apply(account: &mut Account, stamp: Stamp) -> Result<Accepted, Rej
     let pending = valid_newest(&account.pending_buys, stamp).ok_or(Reject::NoPendingBuy)?;
     account.gain_shares(pending.stock, pending.shares).ok_or(Reject::BalanceLimit)?;
     account.spend_reserved(pending.cash).ok_or(Reject::BalanceLimit)?;
-    account.pending_buys.pop();
+    account.pending_buys.pop_back();
     Ok(Accepted::BuyCommitted(taken(pending)))
 }

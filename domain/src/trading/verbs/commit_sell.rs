@@ -6,6 +6,6 @@ pub(super) fn apply(account: &mut Account, stamp: Stamp) -> Result<Accepted, Rej
     let pending = valid_newest(&account.pending_sells, stamp).ok_or(Reject::NoPendingSell)?;
     account.earn(pending.cash).ok_or(Reject::BalanceLimit)?;
     account.spend_reserved_shares(pending.stock, pending.shares).ok_or(Reject::BalanceLimit)?;
-    account.pending_sells.pop();
+    account.pending_sells.pop_back();
     Ok(Accepted::SellCommitted(taken(pending)))
 }

@@ -1,6 +1,7 @@
 //! Expiry: a pending buy or sell that is not committed within 60 s is released.
 
 use super::{Account, Pending};
+use std::collections::VecDeque;
 
 /// Which stack a pending came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,17 +15,19 @@ pub enum Side {
 /// Releases the oldest pending buy or sell that is past its 60 s at `now_ms`: the cost returns to
 /// cash, or the shares return. Call again until there is none.
 pub fn expire_next(account: &mut Account, now_ms: u64) -> Option<(Side, Pending)> {
-    let due = |stack: &[Pending]| stack.first().copied().filter(|first| first.is_expired(now_ms));
+    let due = |stack: &VecDeque<Pending>| {
+        stack.front().copied().filter(|oldest| oldest.is_expired(now_ms))
+    };
     let (buy, sell) = (due(&account.pending_buys), due(&account.pending_sells));
     match (buy, sell) {
         (Some(buy), sell) if sell.is_none_or(|sell| buy.opened_by < sell.opened_by) => {
             account.release(buy.cash)?;
-            account.pending_buys.remove(0);
+            account.pending_buys.pop_front();
             Some((Side::Buy, buy))
         }
         (_, Some(sell)) => {
             account.release_shares(sell.stock, sell.shares)?;
-            account.pending_sells.remove(0);
+            account.pending_sells.pop_front();
             Some((Side::Sell, sell))
         }
         _ => None,

@@ -5,6 +5,7 @@ use super::account::{self, Account, ArmedBy, Pending, SellOrder};
 use super::command::{CommandName, Verb};
 use super::outcome::{Accepted, Fill, PendingTaken, Reject};
 use super::{Amount, Money, Price, Shares, Stock, TransactionNum};
+use std::collections::VecDeque;
 
 mod add;
 mod buy;
@@ -115,8 +116,8 @@ pub fn apply(
 }
 
 /// The newest pending buy or sell, if it can still be committed.
-fn valid_newest(stack: &[Pending], stamp: Stamp) -> Option<Pending> {
-    stack.last().copied().filter(|pending| !pending.is_expired(stamp.now_ms))
+fn valid_newest(stack: &VecDeque<Pending>, stamp: Stamp) -> Option<Pending> {
+    stack.back().copied().filter(|pending| !pending.is_expired(stamp.now_ms))
 }
 
 const fn taken(pending: Pending) -> PendingTaken {

@@ -26,7 +26,7 @@ pub(super) fn apply(
     let proceeds = price.cost_of(shares).ok_or(Reject::BalanceLimit)?;
     let available = account.holding(stock).free;
     account.reserve_shares(stock, shares).ok_or(Reject::InsufficientShares { available })?;
-    account.pending_sells.push(Pending {
+    account.pending_sells.push_back(Pending {
         opened_by: stamp.transaction,
         stock,
         shares,
