@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use audit_logger::verify::{LogScope, Options, VerifyReport, verify};
+use audit_logger::query::filter::codes;
+use audit_logger::verify::{LogScope, Options, VerifyReport, known_codes, known_commands, verify};
 use audit_logger::xml::{FOOT, HEAD, Renderer};
 use domain::trading::command::CommandName;
 use domain::trading::entry::{
@@ -16,7 +17,7 @@ use domain::trading::{
     Accepted, Account, Action, Command, Entry, Outcome, Price, Stock, TransactionNum, UserName,
     Verb,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const START_MS: u64 = 1_767_225_600_000;
 const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "nobody"];
@@ -351,6 +352,32 @@ fn what_the_rules_decide_is_found_right() {
     assert!(fired > 1_000 && expired > 1_000, "{fired} fired, {expired} expired");
     // All but `balance_limit`.
     assert_eq!(codes.len(), 14, "{codes:?}");
+}
+
+/// The checker keeps lists of its own; a command or code that is added has to be added there too.
+#[test]
+fn the_checker_knows_every_command_and_code() {
+    let sorted = |names: &mut dyn Iterator<Item = &'static str>| -> Vec<&str> {
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let mut commands = CommandName::ALL.into_iter().map(CommandName::as_str);
+    assert_eq!(sorted(&mut known_commands()), sorted(&mut commands));
+    // A failed request to the quote server is an error of its own.
+    let mut written = codes().chain(["quote_refused"]);
+    assert_eq!(sorted(&mut known_codes()), sorted(&mut written));
+}
+
+#[test]
+fn the_document_lists_every_code() {
+    let document = include_str!("../../docs/audit-xml.md");
+    let section = document.split("## Refusals").nth(1).unwrap().split("\n#").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let listed: Vec<&str> = rows.flat_map(|row| row.split(", ")).collect();
+    let listed: Vec<&str> = listed.iter().map(|code| code.trim_matches('`')).collect();
+    let (mut listed, mut known) = (listed, codes().collect::<Vec<_>>());
+    listed.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(listed, known);
 }
 
 /// Whatever single element is left out, something is missed.

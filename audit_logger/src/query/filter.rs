@@ -64,22 +64,12 @@ pub enum OutcomeIs {
     Filled,
 }
 
-/// The codes of refused commands.
+/// The codes of refused commands. One with arguments that are no good has a code of its own kind.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    const REJECTS: [Reject; 10] = [
-        Reject::UnknownAccount,
-        Reject::InsufficientFunds { available: domain::trading::Money::ZERO },
-        Reject::InsufficientShares { available: domain::trading::Shares::new(0) },
-        Reject::AmountTooSmall,
-        Reject::NoPendingBuy,
-        Reject::NoPendingSell,
-        Reject::NoBuyOrder,
-        Reject::NoSellOrder,
-        Reject::QuoteUnavailable,
-        Reject::BalanceLimit,
-    ];
+    let coarse = Reject::Malformed.code();
+    let rejects = Reject::CODES.into_iter().map(|(_, code)| code);
     let malformed = MalformedCode::ALL.into_iter().map(MalformedCode::as_str);
-    REJECTS.iter().map(Reject::code).chain(malformed)
+    rejects.filter(move |code| *code != coarse).chain(malformed)
 }
 
 impl FromStr for OutcomeIs {
@@ -264,6 +254,15 @@ mod tests {
         }
         for text in ["", ".", "-", "1.234", "1e3", "12 ", "99999999999999999999", "--1"] {
             assert_eq!(parse_cents(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_entry_is_found_by_the_outcome_it_shows() {
+        for entry in Entry::examples() {
+            let shown = super::super::Record::of(1, &entry).outcome;
+            let asked: OutcomeIs = shown.parse().unwrap();
+            assert!(asked.fits(&entry), "{shown}: {entry:?}");
         }
     }
 

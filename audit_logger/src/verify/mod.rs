@@ -71,6 +71,16 @@ pub enum VerifyFault {
     Workload(#[source] io::Error),
 }
 
+/// The codes of refusals and failures that the checker knows.
+pub fn known_codes() -> impl Iterator<Item = &'static str> {
+    codes::Code::ALL.iter().map(|code| code.as_str())
+}
+
+/// The commands that the checker knows.
+pub fn known_commands() -> impl Iterator<Item = &'static str> {
+    words::Verb::ALL.into_iter().map(words::Verb::name)
+}
+
 /// Checks `log`, and, where there is one, against the `workload` that it is the log of (several
 /// files one behind the other are one workload).
 ///

@@ -4,11 +4,13 @@
 use crate::support::*;
 use audit_logger::log::{ChainHash, LogOptions, snapshot};
 use bus::Entries;
+use domain::trading::codec::{ActionForm, EntryKind};
 use domain::trading::command::{CommandName, MalformedCode};
 use domain::trading::entry::{CommandDecided, PriceUsed, QuoteReceived};
 use domain::trading::parse::parse_action;
 use domain::trading::{
-    Accepted, Command, Entry, Money, Outcome, Price, Shares, Stock, TransactionNum, UserName,
+    Accepted, Command, Entry, Money, Outcome, Price, Reject, Shares, Stock, TransactionNum,
+    UserName,
 };
 use std::fs;
 
@@ -111,19 +113,28 @@ fn rows(heading: &str) -> Vec<(u64, Vec<&'static str>)> {
         .collect()
 }
 
+/// The numbers and names in the first two cells of the table under `heading`.
+fn names(heading: &str) -> Vec<(u64, &'static str)> {
+    rows(heading).into_iter().map(|(number, cells)| (number, cells[0])).collect()
+}
+
 #[test]
-fn the_numbers_of_commands_and_codes_are_those_of_the_program() {
-    let commands = rows("### Commands by number");
-    assert_eq!(commands.len(), CommandName::ALL.len() + 1);
-    for (at, (number, cells)) in commands.iter().enumerate() {
-        let name = CommandName::numbered(at as u8).unwrap();
-        assert_eq!((*number, cells[0]), (at as u64, name.as_str()));
-        assert_eq!(name as u64, *number);
-    }
-    let codes = rows("### Codes by number");
-    assert_eq!(codes.len(), MalformedCode::ALL.len());
-    for (at, (number, cells)) in codes.iter().enumerate() {
-        assert_eq!((*number, cells[0]), (at as u64, MalformedCode::ALL[at].as_str()));
-        assert_eq!(MalformedCode::ALL[at] as u64, *number);
-    }
+fn the_document_lists_every_number_of_the_format() {
+    let numbered = |number: u8, name: &'static str| (u64::from(number), name);
+    let commands = CommandName::EVERY.map(|name| numbered(name as u8, name.as_str()));
+    assert_eq!(names("### Commands by number"), commands);
+    let codes = MalformedCode::ALL.map(|code| numbered(code as u8, code.as_str()));
+    assert_eq!(names("### Codes by number"), codes);
+
+    let accepted = Accepted::CODES.into_iter().map(|(number, name)| numbered(number, name));
+    // Arguments that are no good have codes of their own.
+    let rejected = Reject::CODES.into_iter().map(|(number, name)| match name {
+        "malformed" => numbered(number, "arguments that are no good (form 2)"),
+        name => numbered(number, name),
+    });
+    assert_eq!(names("### Outcomes"), accepted.chain(rejected).collect::<Vec<_>>());
+
+    let numbers = |heading| rows(heading).into_iter().map(|(number, _)| number);
+    assert!(numbers("## Entries").eq(EntryKind::ALL.map(|kind| kind as u64)));
+    assert!(numbers("### What was asked").eq(ActionForm::ALL.map(|form| form as u64)));
 }

@@ -1,6 +1,7 @@
 //! An account: what a user owns, has pending and has ordered.
 
 use super::command::CommandName;
+use super::tables::record;
 use super::{Amount, Money, Shares, Stock, TransactionNum};
 use std::collections::VecDeque;
 
@@ -56,6 +57,8 @@ pub struct Pending {
     pub accepted_ms: u64,
 }
 
+record!(Pending { opened_by, stock, shares, cash, accepted_ms });
+
 impl Pending {
     /// Whether it can no longer be committed at `now_ms`.
     pub const fn is_expired(&self, now_ms: u64) -> bool {
@@ -72,6 +75,8 @@ pub struct ArmedBy {
     /// Its name.
     pub name: CommandName,
 }
+
+record!(ArmedBy { transaction, name });
 
 /// A buy order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,6 +299,6 @@ mod tests {
     #[test]
     fn an_account_with_a_few_holdings_takes_less_than_a_kilobyte() {
         assert!(size_of::<Option<RecentCommand>>() <= 24);
-        assert!(size_of::<Account>() <= 400, "{}", size_of::<Account>());
+        assert!(size_of::<Account>() <= 416, "{}", size_of::<Account>());
     }
 }

@@ -1,5 +1,6 @@
 //! Commands: what users ask for.
 
+use super::tables::{enumeration, record, tagged};
 use super::verbs::expiry::Side;
 use super::{Amount, DumpFile, RequestId, Stock, TransactionNum, UserName};
 use std::fmt;
@@ -42,43 +43,45 @@ pub enum Action {
     Malformed(Box<Malformed>),
 }
 
-/// A user's command without the user. An amount after a trigger verb is a price.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Verb {
-    /// Put money into the account.
-    Add(Amount),
-    /// Show the price of a stock.
-    Quote(Stock),
-    /// Reserve money for as many shares as the amount pays for.
-    Buy(Stock, Amount),
-    /// Carry out the newest pending buy.
-    CommitBuy,
-    /// Drop the newest pending buy.
-    CancelBuy,
-    /// Reserve as many shares as the amount is worth.
-    Sell(Stock, Amount),
-    /// Carry out the newest pending sell.
-    CommitSell,
-    /// Drop the newest pending sell.
-    CancelSell,
-    /// Set money aside for a buy order.
-    SetBuyAmount(Stock, Amount),
-    /// Arm the buy order: it fires at this price or below.
-    SetBuyTrigger(Stock, Amount),
-    /// Drop the buy order.
-    CancelSetBuy(Stock),
-    /// Note how much a sell order is to bring.
-    SetSellAmount(Stock, Amount),
-    /// Arm the sell order: it fires at this price or above.
-    SetSellTrigger(Stock, Amount),
-    /// Drop the sell order.
-    CancelSetSell(Stock),
-    /// Show the account.
-    DisplaySummary,
-    /// Write the user's audit history to a file.
-    DumpLog(DumpFile),
-    /// Open the account with nothing in it. No line asks for it: signing up does.
-    Register,
+tagged! {
+    /// A user's command without the user. An amount after a trigger verb is a price.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub enum Verb, "a command" {
+        /// Put money into the account.
+        Add(amount: Amount) = 0 => "ADD",
+        /// Show the price of a stock.
+        Quote(stock: Stock) = 1 => "QUOTE",
+        /// Reserve money for as many shares as the amount pays for.
+        Buy(stock: Stock, amount: Amount) = 2 => "BUY",
+        /// Carry out the newest pending buy.
+        CommitBuy = 3 => "COMMIT_BUY",
+        /// Drop the newest pending buy.
+        CancelBuy = 4 => "CANCEL_BUY",
+        /// Reserve as many shares as the amount is worth.
+        Sell(stock: Stock, amount: Amount) = 5 => "SELL",
+        /// Carry out the newest pending sell.
+        CommitSell = 6 => "COMMIT_SELL",
+        /// Drop the newest pending sell.
+        CancelSell = 7 => "CANCEL_SELL",
+        /// Set money aside for a buy order.
+        SetBuyAmount(stock: Stock, amount: Amount) = 8 => "SET_BUY_AMOUNT",
+        /// Arm the buy order: it fires at this price or below.
+        SetBuyTrigger(stock: Stock, price: Amount) = 9 => "SET_BUY_TRIGGER",
+        /// Drop the buy order.
+        CancelSetBuy(stock: Stock) = 10 => "CANCEL_SET_BUY",
+        /// Note how much a sell order is to bring.
+        SetSellAmount(stock: Stock, amount: Amount) = 11 => "SET_SELL_AMOUNT",
+        /// Arm the sell order: it fires at this price or above.
+        SetSellTrigger(stock: Stock, price: Amount) = 12 => "SET_SELL_TRIGGER",
+        /// Drop the sell order.
+        CancelSetSell(stock: Stock) = 13 => "CANCEL_SET_SELL",
+        /// Show the account.
+        DisplaySummary = 14 => "DISPLAY_SUMMARY",
+        /// Write the user's audit history to a file.
+        DumpLog(file: DumpFile) = 15 => "DUMPLOG",
+        /// Open the account with nothing in it. No line asks for it: signing up does.
+        Register = 16 => "REGISTER",
+    }
 }
 
 /// A command whose arguments are no good: what can be said of it in the audit log, and why it is
@@ -101,146 +104,61 @@ pub struct Malformed {
     pub message: Box<str>,
 }
 
-/// Why a command's arguments are no good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MalformedCode {
-    /// Too few or too many arguments.
-    InvalidArguments,
-    /// Not a user name.
-    InvalidUser,
-    /// Not a stock symbol.
-    InvalidStock,
-    /// Not an amount.
-    InvalidAmount,
-    /// Not a file name.
-    InvalidFilename,
-}
+record!(Malformed { name, code, user, stock, file, funds, message });
 
-impl MalformedCode {
-    /// Every code, in the order of the checks.
-    pub const ALL: [MalformedCode; 5] = [
-        MalformedCode::InvalidArguments,
-        MalformedCode::InvalidUser,
-        MalformedCode::InvalidStock,
-        MalformedCode::InvalidAmount,
-        MalformedCode::InvalidFilename,
-    ];
-
-    /// The stable, machine-readable code.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            MalformedCode::InvalidArguments => "invalid_arguments",
-            MalformedCode::InvalidUser => "invalid_user",
-            MalformedCode::InvalidStock => "invalid_stock",
-            MalformedCode::InvalidAmount => "invalid_amount",
-            MalformedCode::InvalidFilename => "invalid_filename",
-        }
+enumeration! {
+    /// Why a command's arguments are no good, in the order of the checks.
+    pub enum MalformedCode, ALL, "a code" {
+        /// Too few or too many arguments.
+        InvalidArguments = 0 => "invalid_arguments",
+        /// Not a user name.
+        InvalidUser = 1 => "invalid_user",
+        /// Not a stock symbol.
+        InvalidStock = 2 => "invalid_stock",
+        /// Not an amount.
+        InvalidAmount = 3 => "invalid_amount",
+        /// Not a file name.
+        InvalidFilename = 4 => "invalid_filename",
     }
 }
 
-/// The names of the 16 commands, and of what signing up does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum CommandName {
-    Add,
-    Quote,
-    Buy,
-    CommitBuy,
-    CancelBuy,
-    Sell,
-    CommitSell,
-    CancelSell,
-    SetBuyAmount,
-    SetBuyTrigger,
-    CancelSetBuy,
-    SetSellAmount,
-    SetSellTrigger,
-    CancelSetSell,
-    DisplaySummary,
-    DumpLog,
-    Register,
+enumeration! {
+    /// The names of the 16 commands, and of what signing up does: as they stand in workload files
+    /// and logs. Each has the number of its [`Verb`].
+    #[allow(missing_docs)]
+    pub enum CommandName, EVERY, "a command" {
+        Add = 0 => "ADD",
+        Quote = 1 => "QUOTE",
+        Buy = 2 => "BUY",
+        CommitBuy = 3 => "COMMIT_BUY",
+        CancelBuy = 4 => "CANCEL_BUY",
+        Sell = 5 => "SELL",
+        CommitSell = 6 => "COMMIT_SELL",
+        CancelSell = 7 => "CANCEL_SELL",
+        SetBuyAmount = 8 => "SET_BUY_AMOUNT",
+        SetBuyTrigger = 9 => "SET_BUY_TRIGGER",
+        CancelSetBuy = 10 => "CANCEL_SET_BUY",
+        SetSellAmount = 11 => "SET_SELL_AMOUNT",
+        SetSellTrigger = 12 => "SET_SELL_TRIGGER",
+        CancelSetSell = 13 => "CANCEL_SET_SELL",
+        DisplaySummary = 14 => "DISPLAY_SUMMARY",
+        DumpLog = 15 => "DUMPLOG",
+        Register = 16 => "REGISTER",
+    }
 }
 
 impl CommandName {
-    /// The 16 that lines can ask for, in the order of their numbers.
-    pub const ALL: [CommandName; 16] = [
-        CommandName::Add,
-        CommandName::Quote,
-        CommandName::Buy,
-        CommandName::CommitBuy,
-        CommandName::CancelBuy,
-        CommandName::Sell,
-        CommandName::CommitSell,
-        CommandName::CancelSell,
-        CommandName::SetBuyAmount,
-        CommandName::SetBuyTrigger,
-        CommandName::CancelSetBuy,
-        CommandName::SetSellAmount,
-        CommandName::SetSellTrigger,
-        CommandName::CancelSetSell,
-        CommandName::DisplaySummary,
-        CommandName::DumpLog,
-    ];
-
-    /// The name as it stands in workload files and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            CommandName::Add => "ADD",
-            CommandName::Quote => "QUOTE",
-            CommandName::Buy => "BUY",
-            CommandName::CommitBuy => "COMMIT_BUY",
-            CommandName::CancelBuy => "CANCEL_BUY",
-            CommandName::Sell => "SELL",
-            CommandName::CommitSell => "COMMIT_SELL",
-            CommandName::CancelSell => "CANCEL_SELL",
-            CommandName::SetBuyAmount => "SET_BUY_AMOUNT",
-            CommandName::SetBuyTrigger => "SET_BUY_TRIGGER",
-            CommandName::CancelSetBuy => "CANCEL_SET_BUY",
-            CommandName::SetSellAmount => "SET_SELL_AMOUNT",
-            CommandName::SetSellTrigger => "SET_SELL_TRIGGER",
-            CommandName::CancelSetSell => "CANCEL_SET_SELL",
-            CommandName::DisplaySummary => "DISPLAY_SUMMARY",
-            CommandName::DumpLog => "DUMPLOG",
-            CommandName::Register => "REGISTER",
-        }
-    }
-
-    /// The command whose number is `number`.
-    pub fn numbered(number: u8) -> Option<CommandName> {
-        match Self::ALL.get(usize::from(number)) {
-            None if number == CommandName::Register as u8 => Some(CommandName::Register),
-            name => name.copied(),
-        }
-    }
-
-    /// The command of that name, whoever may ask for it.
-    pub fn named(text: &[u8]) -> Option<CommandName> {
-        let register = CommandName::Register;
-        Self::parse(text).or_else(|| (text == register.as_str().as_bytes()).then_some(register))
-    }
+    /// The 16 that lines can ask for, in the order of their numbers: all but REGISTER.
+    pub const ALL: [CommandName; 16] = {
+        let [asked @ .., CommandName::Register] = CommandName::EVERY else {
+            panic!("REGISTER is the last command")
+        };
+        asked
+    };
 
     /// The command of that name that a line can ask for.
     pub fn parse(text: &[u8]) -> Option<CommandName> {
-        Some(match text {
-            b"ADD" => CommandName::Add,
-            b"QUOTE" => CommandName::Quote,
-            b"BUY" => CommandName::Buy,
-            b"COMMIT_BUY" => CommandName::CommitBuy,
-            b"CANCEL_BUY" => CommandName::CancelBuy,
-            b"SELL" => CommandName::Sell,
-            b"COMMIT_SELL" => CommandName::CommitSell,
-            b"CANCEL_SELL" => CommandName::CancelSell,
-            b"SET_BUY_AMOUNT" => CommandName::SetBuyAmount,
-            b"SET_BUY_TRIGGER" => CommandName::SetBuyTrigger,
-            b"CANCEL_SET_BUY" => CommandName::CancelSetBuy,
-            b"SET_SELL_AMOUNT" => CommandName::SetSellAmount,
-            b"SET_SELL_TRIGGER" => CommandName::SetSellTrigger,
-            b"CANCEL_SET_SELL" => CommandName::CancelSetSell,
-            b"DISPLAY_SUMMARY" => CommandName::DisplaySummary,
-            b"DUMPLOG" => CommandName::DumpLog,
-            _ => return None,
-        })
+        CommandName::named(text).filter(|name| *name != CommandName::Register)
     }
 }
 
@@ -260,7 +178,17 @@ impl Verb {
             Verb::SetSellAmount(stock, _)
             | Verb::SetSellTrigger(stock, _)
             | Verb::CancelSetSell(stock) => Some((Side::Sell, *stock)),
-            _ => None,
+            Verb::Add(..)
+            | Verb::Quote(..)
+            | Verb::Buy(..)
+            | Verb::CommitBuy
+            | Verb::CancelBuy
+            | Verb::Sell(..)
+            | Verb::CommitSell
+            | Verb::CancelSell
+            | Verb::DisplaySummary
+            | Verb::DumpLog(..)
+            | Verb::Register => None,
         }
     }
 
@@ -299,7 +227,14 @@ impl Verb {
             | Verb::SetBuyTrigger(stock, _)
             | Verb::SetSellAmount(stock, _)
             | Verb::SetSellTrigger(stock, _) => Some(*stock),
-            _ => None,
+            Verb::Add(_)
+            | Verb::CommitBuy
+            | Verb::CancelBuy
+            | Verb::CommitSell
+            | Verb::CancelSell
+            | Verb::DisplaySummary
+            | Verb::DumpLog(_)
+            | Verb::Register => None,
         }
     }
 
@@ -313,7 +248,16 @@ impl Verb {
             | Verb::SetBuyTrigger(_, amount)
             | Verb::SetSellAmount(_, amount)
             | Verb::SetSellTrigger(_, amount) => Some(*amount),
-            _ => None,
+            Verb::Quote(_)
+            | Verb::CommitBuy
+            | Verb::CancelBuy
+            | Verb::CommitSell
+            | Verb::CancelSell
+            | Verb::CancelSetBuy(_)
+            | Verb::CancelSetSell(_)
+            | Verb::DisplaySummary
+            | Verb::DumpLog(_)
+            | Verb::Register => None,
         }
     }
 }

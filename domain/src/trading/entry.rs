@@ -4,6 +4,7 @@
 use super::account::RecentCommand;
 use super::command::{Action, Command, CommandName, Verb};
 use super::outcome::{Accepted, Outcome, Reject};
+use super::tables::record;
 use super::verbs::expiry::{self, Side};
 use super::verbs::{self, Stamp, orders};
 use super::{Account, Money, Price, Shares, Stock, TransactionNum, UserName};
@@ -66,6 +67,8 @@ pub struct QuoteReceived {
     pub cryptokey: Box<str>,
 }
 
+record!(QuoteReceived { transaction, user, received_ms, stock, price, server_time_ms, cryptokey });
+
 /// A request to the quote server that brought no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuoteRefused {
@@ -82,6 +85,8 @@ pub struct QuoteRefused {
     /// What was wrong.
     pub message: Box<str>,
 }
+
+record!(QuoteRefused { transaction, name, user, failed_ms, stock, message });
 
 /// A pending buy or sell that was not committed in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +107,8 @@ pub struct PendingExpired {
     pub cash: Money,
 }
 
+record!(PendingExpired { transaction, user, expired_ms, side, stock, shares, cash });
+
 /// An armed order that fired on a price that came after it was armed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderFilled {
@@ -120,6 +127,8 @@ pub struct OrderFilled {
     /// The execution.
     pub fill: super::Fill,
 }
+
+record!(OrderFilled { transaction, name, user, filled_ms, side, stock, fill });
 
 /// A log that does not follow from the rules: what it says happened is not what the rules make of
 /// the account as it stood.

@@ -8,6 +8,7 @@ pub mod money;
 pub mod names;
 pub mod outcome;
 pub mod parse;
+mod tables;
 pub mod verbs;
 
 pub use account::Account;

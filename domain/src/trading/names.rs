@@ -157,7 +157,12 @@ impl DumpFile {
     /// directories are dropped, where it holds `..` or a control character, or where the name is
     /// too long for a file system.
     pub fn parse(text: &[u8]) -> Option<DumpFile> {
-        let text = std::str::from_utf8(text).ok()?;
+        DumpFile::logged(std::str::from_utf8(text).ok()?)
+    }
+
+    /// `text` as the file of a DUMPLOG that a log holds. What was logged once must stay readable:
+    /// whatever else is to be refused belongs into [`parse`](Self::parse), not here.
+    pub fn logged(text: &str) -> Option<DumpFile> {
         // XML has no way to write the two non-characters.
         let forbidden = |char: char| char.is_control() || matches!(char, '\u{fffe}' | '\u{ffff}');
         if text.contains("..") || text.chars().any(forbidden) {

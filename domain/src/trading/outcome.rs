@@ -1,5 +1,6 @@
 //! What comes of a command.
 
+use super::tables::{record, tagged};
 use super::{Money, Price, Shares, Stock, TransactionNum};
 use std::fmt;
 
@@ -12,77 +13,79 @@ pub enum Outcome {
     Rejected(Reject),
 }
 
-/// What an accepted command did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// ADD: the amount joined the cash.
-    Added,
-    /// QUOTE: the price was shown.
-    Quoted,
-    /// BUY: `cost` left the cash and is reserved for `shares`.
-    BuyPending {
-        /// Shares to be bought.
-        shares: Shares,
-        /// What they cost.
-        cost: Money,
-    },
-    /// COMMIT_BUY: the shares joined the holdings.
-    BuyCommitted(PendingTaken),
-    /// CANCEL_BUY: the cost returned to cash.
-    BuyCancelled(PendingTaken),
-    /// SELL: `shares` are reserved.
-    SellPending {
-        /// Shares to be sold.
-        shares: Shares,
-        /// What they bring.
-        proceeds: Money,
-    },
-    /// COMMIT_SELL: the proceeds joined the cash.
-    SellCommitted(PendingTaken),
-    /// CANCEL_SELL: the shares returned.
-    SellCancelled(PendingTaken),
-    /// SET_BUY_AMOUNT: the reserve went from `previous` to the amount.
-    BuyAmountSet {
-        /// The reserve before.
-        previous: Money,
-        /// Set where the order fired at once.
-        fill: Option<Fill>,
-    },
-    /// SET_BUY_TRIGGER: the order was armed.
-    BuyArmed {
-        /// Set where the order fired at once.
-        fill: Option<Fill>,
-    },
-    /// CANCEL_SET_BUY: the reserve returned to cash.
-    BuyOrderDropped {
-        /// The reserve.
-        reserve: Money,
-    },
-    /// SET_SELL_AMOUNT: the amount was noted; an armed order now reserves `reserved` shares.
-    SellAmountSet {
-        /// Shares the order reserves.
-        reserved: Shares,
-        /// Set where the order fired at once.
-        fill: Option<Fill>,
-    },
-    /// SET_SELL_TRIGGER: the order was armed and reserves `reserved` shares.
-    SellArmed {
-        /// Shares the order reserves.
-        reserved: Shares,
-        /// Set where the order fired at once.
-        fill: Option<Fill>,
-    },
-    /// CANCEL_SET_SELL: the reserved shares returned.
-    SellOrderDropped {
-        /// Shares the order reserved.
-        reserved: Shares,
-    },
-    /// DISPLAY_SUMMARY: the account was shown.
-    Summarised,
-    /// DUMPLOG: the log was written.
-    Dumped,
-    /// REGISTER: the account is open, and has what it had.
-    Registered,
+tagged! {
+    /// What an accepted command did. Each has the number and the name of its command.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Accepted, "an outcome" {
+        /// ADD: the amount joined the cash.
+        Added = 0 => "ADD",
+        /// QUOTE: the price was shown.
+        Quoted = 1 => "QUOTE",
+        /// BUY: `cost` left the cash and is reserved for `shares`.
+        BuyPending {
+            /// Shares to be bought.
+            shares: Shares,
+            /// What they cost.
+            cost: Money,
+        } = 2 => "BUY",
+        /// COMMIT_BUY: the shares joined the holdings.
+        BuyCommitted(taken: PendingTaken) = 3 => "COMMIT_BUY",
+        /// CANCEL_BUY: the cost returned to cash.
+        BuyCancelled(taken: PendingTaken) = 4 => "CANCEL_BUY",
+        /// SELL: `shares` are reserved.
+        SellPending {
+            /// Shares to be sold.
+            shares: Shares,
+            /// What they bring.
+            proceeds: Money,
+        } = 5 => "SELL",
+        /// COMMIT_SELL: the proceeds joined the cash.
+        SellCommitted(taken: PendingTaken) = 6 => "COMMIT_SELL",
+        /// CANCEL_SELL: the shares returned.
+        SellCancelled(taken: PendingTaken) = 7 => "CANCEL_SELL",
+        /// SET_BUY_AMOUNT: the reserve went from `previous` to the amount.
+        BuyAmountSet {
+            /// The reserve before.
+            previous: Money,
+            /// Set where the order fired at once.
+            fill: Option<Fill>,
+        } = 8 => "SET_BUY_AMOUNT",
+        /// SET_BUY_TRIGGER: the order was armed.
+        BuyArmed {
+            /// Set where the order fired at once.
+            fill: Option<Fill>,
+        } = 9 => "SET_BUY_TRIGGER",
+        /// CANCEL_SET_BUY: the reserve returned to cash.
+        BuyOrderDropped {
+            /// The reserve.
+            reserve: Money,
+        } = 10 => "CANCEL_SET_BUY",
+        /// SET_SELL_AMOUNT: the amount was noted; an armed order now reserves `reserved` shares.
+        SellAmountSet {
+            /// Shares the order reserves.
+            reserved: Shares,
+            /// Set where the order fired at once.
+            fill: Option<Fill>,
+        } = 11 => "SET_SELL_AMOUNT",
+        /// SET_SELL_TRIGGER: the order was armed and reserves `reserved` shares.
+        SellArmed {
+            /// Shares the order reserves.
+            reserved: Shares,
+            /// Set where the order fired at once.
+            fill: Option<Fill>,
+        } = 12 => "SET_SELL_TRIGGER",
+        /// CANCEL_SET_SELL: the reserved shares returned.
+        SellOrderDropped {
+            /// Shares the order reserved.
+            reserved: Shares,
+        } = 13 => "CANCEL_SET_SELL",
+        /// DISPLAY_SUMMARY: the account was shown.
+        Summarised = 14 => "DISPLAY_SUMMARY",
+        /// DUMPLOG: the log was written.
+        Dumped = 15 => "DUMPLOG",
+        /// REGISTER: the account is open, and has what it had.
+        Registered = 16 => "REGISTER",
+    }
 }
 
 /// The pending buy or sell that a commit or cancel took off the stack.
@@ -98,6 +101,8 @@ pub struct PendingTaken {
     pub cash: Money,
 }
 
+record!(PendingTaken { opened_by, stock, shares, cash });
+
 /// The execution of an armed order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fill {
@@ -109,56 +114,41 @@ pub struct Fill {
     pub cash: Money,
 }
 
-/// Why a command was refused. Commands whose arguments are no good never get here: see
-/// [`Malformed`](super::command::Malformed).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reject {
-    /// The command's arguments are no good.
-    Malformed,
-    /// The user never had an accepted ADD, nor signed up.
-    UnknownAccount,
-    /// There is less cash than asked for.
-    InsufficientFunds {
-        /// What the command could have had.
-        available: Money,
-    },
-    /// There are fewer unreserved shares than asked for.
-    InsufficientShares {
-        /// What the command could have had.
-        available: Shares,
-    },
-    /// The amount does not pay for one share.
-    AmountTooSmall,
-    /// Nothing to commit or cancel.
-    NoPendingBuy,
-    /// Nothing to commit or cancel.
-    NoPendingSell,
-    /// No SET_BUY_AMOUNT stands.
-    NoBuyOrder,
-    /// No SET_SELL_AMOUNT stands.
-    NoSellOrder,
-    /// No price could be had.
-    QuoteUnavailable,
-    /// The account would hold more than 64 bits count.
-    BalanceLimit,
-}
+record!(Fill { price, shares, cash });
 
-impl Reject {
-    /// The stable, machine-readable code ([`Reject::Malformed`] has finer ones of its own).
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Reject::Malformed => "malformed",
-            Reject::UnknownAccount => "unknown_account",
-            Reject::InsufficientFunds { .. } => "insufficient_funds",
-            Reject::InsufficientShares { .. } => "insufficient_shares",
-            Reject::AmountTooSmall => "amount_too_small",
-            Reject::NoPendingBuy => "no_pending_buy",
-            Reject::NoPendingSell => "no_pending_sell",
-            Reject::NoBuyOrder => "no_buy_order",
-            Reject::NoSellOrder => "no_sell_order",
-            Reject::QuoteUnavailable => "quote_unavailable",
-            Reject::BalanceLimit => "balance_limit",
-        }
+tagged! {
+    /// Why a command was refused. Commands whose arguments are no good never get here: see
+    /// [`Malformed`](super::command::Malformed), which has finer codes of its own.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Reject, "an outcome" {
+        /// The command's arguments are no good.
+        Malformed = 0x80 => "malformed",
+        /// The user never had an accepted ADD, nor signed up.
+        UnknownAccount = 0x81 => "unknown_account",
+        /// There is less cash than asked for.
+        InsufficientFunds {
+            /// What the command could have had.
+            available: Money,
+        } = 0x82 => "insufficient_funds",
+        /// There are fewer unreserved shares than asked for.
+        InsufficientShares {
+            /// What the command could have had.
+            available: Shares,
+        } = 0x83 => "insufficient_shares",
+        /// The amount does not pay for one share.
+        AmountTooSmall = 0x84 => "amount_too_small",
+        /// Nothing to commit or cancel.
+        NoPendingBuy = 0x85 => "no_pending_buy",
+        /// Nothing to commit or cancel.
+        NoPendingSell = 0x86 => "no_pending_sell",
+        /// No SET_BUY_AMOUNT stands.
+        NoBuyOrder = 0x87 => "no_buy_order",
+        /// No SET_SELL_AMOUNT stands.
+        NoSellOrder = 0x88 => "no_sell_order",
+        /// No price could be had.
+        QuoteUnavailable = 0x89 => "quote_unavailable",
+        /// The account would hold more than 64 bits count.
+        BalanceLimit = 0x8a => "balance_limit",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Accounts to bytes and back, for snapshots.
 
 use super::decode::{DecodeError, Reader};
-use super::encode::{Put, put_money, put_stock, put_text, put_u64};
+use super::field::{Field, Put, put_u64};
 use crate::trading::account::{
     Account, ArmedBy, BuyOrder, Holding, Pending, RecentCommand, SellOrder,
 };
@@ -12,40 +12,35 @@ use crate::trading::{Amount, Stock, UserName};
 /// # Errors
 /// It holds what no account can, and says what; part of it may have been appended.
 pub fn encode_account(user: &UserName, account: &Account, out: &mut Vec<u8>) -> Put {
-    put_text(user.as_str(), out);
+    user.put(out)?;
     out.push(u8::from(account.open));
-    put_money(account.cash, out)?;
-    put_money(account.reserved, out)?;
+    account.cash.put(out)?;
+    account.reserved.put(out)?;
     put_list(account.holdings().iter(), out, |(stock, holding), out| {
-        put_stock(*stock, out);
-        put_u64(holding.free.count(), out);
-        put_u64(holding.reserved.count(), out);
-        Ok(())
+        stock.put(out)?;
+        holding.free.put(out)?;
+        holding.reserved.put(out)
     })?;
     put_list(account.pending_buys.iter(), out, put_pending)?;
     put_list(account.pending_sells.iter(), out, put_pending)?;
     put_list(account.buy_orders.iter(), out, |(stock, order), out| {
-        put_stock(*stock, out);
-        put_money(order.amount.money(), out)?;
+        stock.put(out)?;
+        order.amount.put(out)?;
         put_trigger(order.trigger, out)
     })?;
     put_list(account.sell_orders.iter(), out, |(stock, order), out| {
-        put_stock(*stock, out);
-        put_money(order.amount.money(), out)?;
+        stock.put(out)?;
+        order.amount.put(out)?;
         put_trigger(order.trigger, out)?;
-        put_u64(order.reserved.count(), out);
-        Ok(())
+        order.reserved.put(out)
     })?;
     let recent: Vec<&RecentCommand> = account.recent.newest_first().collect();
     put_list(recent.into_iter(), out, |command, out| {
-        put_u64(command.transaction.0, out);
-        out.push(command.name as u8);
+        command.transaction.put(out)?;
+        command.name.put(out)?;
         out.push(u8::from(command.accepted));
-        put_optional(command.stock, out, |stock, out| {
-            put_stock(stock, out);
-            Ok(())
-        })?;
-        put_optional(command.amount, out, |amount, out| put_money(amount.money(), out))
+        put_optional(command.stock, out, |stock, out| stock.put(out))?;
+        put_optional(command.amount, out, |amount, out| amount.put(out))
     })
 }
 
@@ -71,20 +66,13 @@ fn put_optional<T>(
 }
 
 fn put_pending(pending: &Pending, out: &mut Vec<u8>) -> Put {
-    put_u64(pending.opened_by.0, out);
-    put_stock(pending.stock, out);
-    put_u64(pending.shares.count(), out);
-    put_money(pending.cash, out)?;
-    put_u64(pending.accepted_ms, out);
-    Ok(())
+    pending.put(out)
 }
 
 fn put_trigger(trigger: Option<(Amount, ArmedBy)>, out: &mut Vec<u8>) -> Put {
     put_optional(trigger, out, |(trigger, by), out| {
-        put_money(trigger.money(), out)?;
-        put_u64(by.transaction.0, out);
-        out.push(by.name as u8);
-        Ok(())
+        trigger.put(out)?;
+        by.put(out)
     })
 }
 
@@ -96,32 +84,32 @@ pub fn decode_account(reader: &mut Reader<'_>) -> Result<(UserName, Account), De
     let user = reader.user()?;
     let mut account = Account::default();
     account.open = flag(reader)?;
-    account.cash = reader.money()?;
-    account.reserved = reader.money()?;
+    account.cash = Field::take(reader)?;
+    account.reserved = Field::take(reader)?;
     for (stock, holding) in list(reader, |reader| {
-        let stock = reader.stock()?;
-        Ok((stock, Holding { free: reader.shares()?, reserved: reader.shares()? }))
+        let stock = Field::take(reader)?;
+        Ok((stock, Holding { free: Field::take(reader)?, reserved: Field::take(reader)? }))
     })? {
         account.change_holding(stock, |_| Some(holding));
     }
-    account.pending_buys = list(reader, pending)?.into();
-    account.pending_sells = list(reader, pending)?.into();
+    account.pending_buys = list(reader, Pending::take)?.into();
+    account.pending_sells = list(reader, Pending::take)?.into();
     account.buy_orders = sorted(list(reader, |reader| {
-        let stock = reader.stock()?;
-        Ok((stock, BuyOrder { amount: reader.amount()?, trigger: trigger(reader)? }))
+        let stock = Field::take(reader)?;
+        Ok((stock, BuyOrder { amount: Field::take(reader)?, trigger: trigger(reader)? }))
     })?);
     account.sell_orders = sorted(list(reader, |reader| {
-        let stock = reader.stock()?;
-        let (amount, trigger) = (reader.amount()?, trigger(reader)?);
-        Ok((stock, SellOrder { amount, trigger, reserved: reader.shares()? }))
+        let stock = Field::take(reader)?;
+        let (amount, trigger) = (Field::take(reader)?, trigger(reader)?);
+        Ok((stock, SellOrder { amount, trigger, reserved: Field::take(reader)? }))
     })?);
     let recent = list(reader, |reader| {
         Ok(RecentCommand {
-            transaction: reader.transaction()?,
-            name: reader.name()?,
+            transaction: Field::take(reader)?,
+            name: Field::take(reader)?,
             accepted: flag(reader)?,
-            stock: optional(reader, Reader::stock)?,
-            amount: optional(reader, Reader::amount)?,
+            stock: optional(reader, Stock::take)?,
+            amount: optional(reader, Amount::take)?,
         })
     })?;
     recent.into_iter().rev().for_each(|command| account.recent.push(command));
@@ -161,19 +149,6 @@ fn optional<'a, T>(
     if flag(reader)? { item(reader).map(Some) } else { Ok(None) }
 }
 
-fn pending(reader: &mut Reader<'_>) -> Result<Pending, DecodeError> {
-    Ok(Pending {
-        opened_by: reader.transaction()?,
-        stock: reader.stock()?,
-        shares: reader.shares()?,
-        cash: reader.money()?,
-        accepted_ms: reader.u64("a time")?,
-    })
-}
-
 fn trigger(reader: &mut Reader<'_>) -> Result<Option<(Amount, ArmedBy)>, DecodeError> {
-    optional(reader, |reader| {
-        let trigger = reader.amount()?;
-        Ok((trigger, ArmedBy { transaction: reader.transaction()?, name: reader.name()? }))
-    })
+    optional(reader, |reader| Ok((Field::take(reader)?, Field::take(reader)?)))
 }

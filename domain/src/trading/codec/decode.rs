@@ -1,18 +1,11 @@
 //! Bytes to entries.
 
-use super::{
-    FORM_DUMP_ALL, FORM_MALFORMED, FORM_USER, KIND_COMMAND, KIND_EXPIRED, KIND_FILLED, KIND_QUOTE,
-    KIND_QUOTE_REFUSED, KIND_REQUESTED, REQUEST_LEN,
-};
-use crate::trading::command::{Action, Command, CommandName, Malformed, MalformedCode, Verb};
-use crate::trading::entry::{
-    CommandDecided, OrderFilled, PendingExpired, PriceUsed, QuoteReceived, QuoteRefused,
-};
-use crate::trading::outcome::{Accepted, Fill, Outcome, PendingTaken, Reject};
-use crate::trading::verbs::expiry::Side;
-use crate::trading::{
-    Amount, DumpFile, Entry, Money, Price, RequestId, Shares, Stock, TransactionNum, UserName,
-};
+use super::field::Field;
+use super::{ActionForm, EntryKind, REQUEST_LEN};
+use crate::trading::command::{Action, Command, Malformed, Verb};
+use crate::trading::entry::CommandDecided;
+use crate::trading::outcome::{Accepted, Outcome, Reject};
+use crate::trading::{DumpFile, Entry, RequestId, UserName};
 use thiserror::Error;
 
 /// Bytes that are no entry.
@@ -64,7 +57,7 @@ impl<'a> Reader<'a> {
         DecodeError { at: self.at, expected }
     }
 
-    pub(super) fn u8(&mut self, expected: &'static str) -> Result<u8, DecodeError> {
+    pub(in crate::trading) fn u8(&mut self, expected: &'static str) -> Result<u8, DecodeError> {
         let byte = *self.bytes.get(self.at).ok_or(self.error(expected))?;
         self.at += 1;
         Ok(byte)
@@ -117,8 +110,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// None stands here.
     pub fn user(&mut self) -> Result<UserName, DecodeError> {
-        let text = self.text("a user name")?;
-        UserName::parse(text.as_bytes()).ok_or(self.error("a user name"))
+        Field::take(self)
     }
 
     /// Reads the file name of a DUMPLOG.
@@ -126,121 +118,20 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// None stands here.
     pub fn file(&mut self) -> Result<DumpFile, DecodeError> {
-        let text = self.text("a file name")?;
-        DumpFile::parse(text.as_bytes()).ok_or(self.error("a file name"))
-    }
-
-    pub(super) fn stock(&mut self) -> Result<Stock, DecodeError> {
-        let bytes = self.take(3, "a stock")?;
-        let len = bytes.iter().position(|&byte| byte == 0).unwrap_or(3);
-        let padded = bytes[len..].iter().all(|&byte| byte == 0);
-        Stock::parse(&bytes[..len]).filter(|_| padded).ok_or(self.error("a stock"))
-    }
-
-    pub(super) fn money(&mut self) -> Result<Money, DecodeError> {
-        let cents = self.u64("a sum of money")?;
-        i64::try_from(cents).map(Money::from_cents).map_err(|_| self.error("a sum of money"))
-    }
-
-    pub(super) fn amount(&mut self) -> Result<Amount, DecodeError> {
-        Amount::new(self.money()?).ok_or(self.error("an amount"))
-    }
-
-    pub(super) fn shares(&mut self) -> Result<Shares, DecodeError> {
-        self.u64("a number of shares").map(Shares::new)
-    }
-
-    fn price(&mut self) -> Result<Price, DecodeError> {
-        let cents = self.u64("a price")?;
-        price_of(cents).ok_or(self.error("a price"))
-    }
-
-    pub(super) fn name(&mut self) -> Result<CommandName, DecodeError> {
-        let number = self.u8("a command")?;
-        CommandName::numbered(number).ok_or(self.error("a command"))
-    }
-
-    fn side(&mut self) -> Result<Side, DecodeError> {
-        match self.u8("buy or sell")? {
-            0 => Ok(Side::Buy),
-            1 => Ok(Side::Sell),
-            _ => Err(self.error("buy or sell")),
-        }
-    }
-
-    pub(super) fn transaction(&mut self) -> Result<TransactionNum, DecodeError> {
-        self.u64("a transaction number").map(TransactionNum)
-    }
-
-    pub(super) fn optional_text(&mut self) -> Result<Option<Box<str>>, DecodeError> {
-        match self.u8("whether a text follows")? {
-            0 => Ok(None),
-            1 => Ok(Some(self.text("a text")?.into())),
-            _ => Err(self.error("whether a text follows")),
-        }
-    }
-
-    fn taken(&mut self) -> Result<PendingTaken, DecodeError> {
-        Ok(PendingTaken {
-            opened_by: self.transaction()?,
-            stock: self.stock()?,
-            shares: self.shares()?,
-            cash: self.money()?,
-        })
-    }
-
-    fn fill(&mut self) -> Result<Option<Fill>, DecodeError> {
-        let cents = self.u64("a price")?;
-        if cents == 0 {
-            return Ok(None);
-        }
-        let price = price_of(cents).ok_or(self.error("a price"))?;
-        Ok(Some(Fill { price, shares: self.shares()?, cash: self.money()? }))
+        Field::take(self)
     }
 
     fn entry(&mut self) -> Result<Entry, DecodeError> {
-        Ok(match self.u8("the kind of the entry")? {
-            KIND_COMMAND => Entry::Command(self.command(None)?),
-            KIND_REQUESTED => {
+        Ok(match EntryKind::take(self)? {
+            EntryKind::Command => Entry::Command(self.command(None)?),
+            EntryKind::Requested => {
                 let request = self.request()?;
                 Entry::Command(self.command(Some(request))?)
             }
-            KIND_QUOTE => Entry::Quote(QuoteReceived {
-                transaction: self.transaction()?,
-                user: self.user()?,
-                received_ms: self.u64("a time")?,
-                stock: self.stock()?,
-                price: self.price()?,
-                server_time_ms: self.u64("a time")?,
-                cryptokey: self.text("a cryptokey")?.into(),
-            }),
-            KIND_QUOTE_REFUSED => Entry::QuoteRefused(QuoteRefused {
-                transaction: self.transaction()?,
-                name: self.name()?,
-                user: self.user()?,
-                failed_ms: self.u64("a time")?,
-                stock: self.stock()?,
-                message: self.text("a message")?.into(),
-            }),
-            KIND_EXPIRED => Entry::Expired(PendingExpired {
-                transaction: self.transaction()?,
-                user: self.user()?,
-                expired_ms: self.u64("a time")?,
-                side: self.side()?,
-                stock: self.stock()?,
-                shares: self.shares()?,
-                cash: self.money()?,
-            }),
-            KIND_FILLED => Entry::Filled(OrderFilled {
-                transaction: self.transaction()?,
-                name: self.name()?,
-                user: self.user()?,
-                filled_ms: self.u64("a time")?,
-                side: self.side()?,
-                stock: self.stock()?,
-                fill: self.fill()?.ok_or(self.error("a price"))?,
-            }),
-            _ => return Err(self.error("the kind of the entry")),
+            EntryKind::Quote => Entry::Quote(Field::take(self)?),
+            EntryKind::QuoteRefused => Entry::QuoteRefused(Field::take(self)?),
+            EntryKind::Expired => Entry::Expired(Field::take(self)?),
+            EntryKind::Filled => Entry::Filled(Field::take(self)?),
         })
     }
 
@@ -251,113 +142,36 @@ impl<'a> Reader<'a> {
     }
 
     fn command(&mut self, request: Option<RequestId>) -> Result<CommandDecided, DecodeError> {
-        let transaction = self.transaction()?;
+        let transaction = Field::take(self)?;
         let received_ms = self.u64("a time")?;
         let waited_ms = self.u64("a waiting time")?;
         let applied_ms = received_ms.checked_add(waited_ms).ok_or(self.error("a waiting time"))?;
         let action = self.action()?;
-        let price = match self.u64("a price")? {
-            0 => None,
-            code => {
-                let price = price_of(code >> 1).ok_or(self.error("a price"))?;
-                Some(PriceUsed { price, cached: code & 1 == 1 })
-            }
-        };
+        let price = Field::take(self)?;
         let outcome = self.outcome()?;
         let command = Command { transaction, received_ms, request, action };
         Ok(CommandDecided { command, applied_ms, price, outcome })
     }
 
     fn action(&mut self) -> Result<Action, DecodeError> {
-        match self.u8("the form of the command")? {
-            FORM_USER => {
-                let name = self.name()?;
+        Ok(match ActionForm::take(self)? {
+            ActionForm::User => {
+                let number = self.u8("a command")?;
                 let user = self.user()?;
-                Ok(Action::User { user, verb: self.verb(name)? })
+                Action::User { user, verb: Verb::take_fields(number, self)? }
             }
-            FORM_DUMP_ALL => Ok(Action::DumpAll(self.file()?)),
-            FORM_MALFORMED => {
-                let name = self.name()?;
-                let code = self.u8("a code")?;
-                let code = MalformedCode::ALL.get(code as usize).ok_or(self.error("a code"))?;
-                Ok(Action::Malformed(Box::new(Malformed {
-                    name,
-                    code: *code,
-                    user: self.optional_text()?,
-                    stock: self.optional_text()?,
-                    file: self.optional_text()?,
-                    funds: self.optional_text()?,
-                    message: self.text("a message")?.into(),
-                })))
-            }
-            _ => Err(self.error("the form of the command")),
-        }
-    }
-
-    fn verb(&mut self, name: CommandName) -> Result<Verb, DecodeError> {
-        Ok(match name {
-            CommandName::Add => Verb::Add(self.amount()?),
-            CommandName::Quote => Verb::Quote(self.stock()?),
-            CommandName::Buy => Verb::Buy(self.stock()?, self.amount()?),
-            CommandName::CommitBuy => Verb::CommitBuy,
-            CommandName::CancelBuy => Verb::CancelBuy,
-            CommandName::Sell => Verb::Sell(self.stock()?, self.amount()?),
-            CommandName::CommitSell => Verb::CommitSell,
-            CommandName::CancelSell => Verb::CancelSell,
-            CommandName::SetBuyAmount => Verb::SetBuyAmount(self.stock()?, self.amount()?),
-            CommandName::SetBuyTrigger => Verb::SetBuyTrigger(self.stock()?, self.amount()?),
-            CommandName::CancelSetBuy => Verb::CancelSetBuy(self.stock()?),
-            CommandName::SetSellAmount => Verb::SetSellAmount(self.stock()?, self.amount()?),
-            CommandName::SetSellTrigger => Verb::SetSellTrigger(self.stock()?, self.amount()?),
-            CommandName::CancelSetSell => Verb::CancelSetSell(self.stock()?),
-            CommandName::DisplaySummary => Verb::DisplaySummary,
-            CommandName::DumpLog => Verb::DumpLog(self.file()?),
-            CommandName::Register => Verb::Register,
+            ActionForm::DumpAll => Action::DumpAll(self.file()?),
+            ActionForm::Malformed => Action::Malformed(Box::new(Malformed::take(self)?)),
         })
     }
 
     fn outcome(&mut self) -> Result<Outcome, DecodeError> {
-        let tag = self.u8("an outcome")?;
-        Ok(Outcome::Accepted(match tag {
-            0 => Accepted::Added,
-            1 => Accepted::Quoted,
-            2 => Accepted::BuyPending { shares: self.shares()?, cost: self.money()? },
-            3 => Accepted::BuyCommitted(self.taken()?),
-            4 => Accepted::BuyCancelled(self.taken()?),
-            5 => Accepted::SellPending { shares: self.shares()?, proceeds: self.money()? },
-            6 => Accepted::SellCommitted(self.taken()?),
-            7 => Accepted::SellCancelled(self.taken()?),
-            8 => Accepted::BuyAmountSet { previous: self.money()?, fill: self.fill()? },
-            9 => Accepted::BuyArmed { fill: self.fill()? },
-            10 => Accepted::BuyOrderDropped { reserve: self.money()? },
-            11 => Accepted::SellAmountSet { reserved: self.shares()?, fill: self.fill()? },
-            12 => Accepted::SellArmed { reserved: self.shares()?, fill: self.fill()? },
-            13 => Accepted::SellOrderDropped { reserved: self.shares()? },
-            14 => Accepted::Summarised,
-            15 => Accepted::Dumped,
-            16 => Accepted::Registered,
-            _ => return self.reject(tag).map(Outcome::Rejected),
-        }))
-    }
-
-    fn reject(&mut self, tag: u8) -> Result<Reject, DecodeError> {
-        Ok(match tag {
-            0x80 => Reject::Malformed,
-            0x81 => Reject::UnknownAccount,
-            0x82 => Reject::InsufficientFunds { available: self.money()? },
-            0x83 => Reject::InsufficientShares { available: self.shares()? },
-            0x84 => Reject::AmountTooSmall,
-            0x85 => Reject::NoPendingBuy,
-            0x86 => Reject::NoPendingSell,
-            0x87 => Reject::NoBuyOrder,
-            0x88 => Reject::NoSellOrder,
-            0x89 => Reject::QuoteUnavailable,
-            0x8a => Reject::BalanceLimit,
-            _ => return Err(self.error("an outcome")),
+        let number = self.u8("an outcome")?;
+        // The numbers of refusals have the highest bit set.
+        Ok(if number < 0x80 {
+            Outcome::Accepted(Accepted::take_fields(number, self)?)
+        } else {
+            Outcome::Rejected(Reject::take_fields(number, self)?)
         })
     }
-}
-
-fn price_of(cents: u64) -> Option<Price> {
-    Price::from_cents(i64::try_from(cents).ok()?)
 }

@@ -1,10 +1,9 @@
 //! The first fields of an entry, read without building it: what a search compares before it pays
 //! for the rest.
 
-use super::{
-    DecodeError, FORM_DUMP_ALL, FORM_MALFORMED, FORM_USER, KIND_COMMAND, KIND_EXPIRED, KIND_FILLED,
-    KIND_QUOTE, KIND_QUOTE_REFUSED, KIND_REQUESTED, REQUEST_LEN, Reader,
-};
+use super::field::Field;
+use super::{ActionForm, DecodeError, EntryKind, REQUEST_LEN, Reader};
+use crate::trading::command::MalformedCode;
 use crate::trading::{CommandName, TransactionNum};
 
 /// What stands at the front of an entry.
@@ -36,14 +35,14 @@ pub fn peek(bytes: &[u8]) -> Result<(Peek<'_>, &[u8]), DecodeError> {
 }
 
 fn front<'a>(reader: &mut Reader<'a>) -> Result<Peek<'a>, DecodeError> {
-    let kind = reader.u8("the kind of the entry")?;
-    if kind == KIND_REQUESTED {
+    let kind = EntryKind::take(reader)?;
+    if kind == EntryKind::Requested {
         reader.take(REQUEST_LEN, "a request's UUID")?;
     }
-    let transaction = reader.transaction()?;
-    let late = matches!(kind, KIND_EXPIRED | KIND_FILLED);
+    let transaction = Field::take(reader)?;
+    let late = matches!(kind, EntryKind::Expired | EntryKind::Filled);
     let (name, user, at_ms) = match kind {
-        KIND_COMMAND | KIND_REQUESTED => {
+        EntryKind::Command | EntryKind::Requested => {
             let received_ms = reader.u64("a time")?;
             let waited_ms = reader.u64("a waiting time")?;
             let at_ms = received_ms.checked_add(waited_ms);
@@ -51,29 +50,27 @@ fn front<'a>(reader: &mut Reader<'a>) -> Result<Peek<'a>, DecodeError> {
             let (name, user) = asked(reader)?;
             (Some(name), user, at_ms)
         }
-        KIND_QUOTE | KIND_EXPIRED => (None, Some(bytes(reader)?), reader.u64("a time")?),
-        KIND_QUOTE_REFUSED | KIND_FILLED => {
-            (Some(reader.name()?), Some(bytes(reader)?), reader.u64("a time")?)
+        EntryKind::Quote | EntryKind::Expired => (None, Some(bytes(reader)?), u64::take(reader)?),
+        EntryKind::QuoteRefused | EntryKind::Filled => {
+            (Some(Field::take(reader)?), Some(bytes(reader)?), u64::take(reader)?)
         }
-        _ => return Err(reader.error("the kind of the entry")),
     };
     Ok(Peek { transaction, at_ms, user, name, late })
 }
 
 fn asked<'a>(reader: &mut Reader<'a>) -> Result<(CommandName, Option<&'a [u8]>), DecodeError> {
-    Ok(match reader.u8("the form of the command")? {
-        FORM_USER => (reader.name()?, Some(bytes(reader)?)),
-        FORM_DUMP_ALL => (CommandName::DumpLog, None),
-        FORM_MALFORMED => {
-            let name = reader.name()?;
-            reader.u8("a code")?;
+    Ok(match ActionForm::take(reader)? {
+        ActionForm::User => (Field::take(reader)?, Some(bytes(reader)?)),
+        ActionForm::DumpAll => (CommandName::DumpLog, None),
+        ActionForm::Malformed => {
+            let name = Field::take(reader)?;
+            MalformedCode::take(reader)?;
             let user = match reader.u8("whether a text follows")? {
                 0 => None,
                 _ => Some(bytes(reader)?),
             };
             (name, user)
         }
-        _ => return Err(reader.error("the form of the command")),
     })
 }
 

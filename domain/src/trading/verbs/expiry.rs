@@ -1,15 +1,16 @@
 //! Expiry: a pending buy or sell that is not committed within 60 s is released.
 
-use super::{Account, Pending};
+use super::{Account, Pending, enumeration};
 use std::collections::VecDeque;
 
-/// Which stack a pending came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// A buy.
-    Buy,
-    /// A sell.
-    Sell,
+enumeration! {
+    /// Which stack a pending came from.
+    pub enum Side, ALL, "buy or sell" {
+        /// A buy.
+        Buy = 0 => "buy",
+        /// A sell.
+        Sell = 1 => "sell",
+    }
 }
 
 /// Releases the oldest pending buy or sell that is past its 60 s at `now_ms`: the cost returns to

@@ -4,6 +4,7 @@
 use super::account::{self, Account, ArmedBy, Pending, SellOrder};
 use super::command::{CommandName, Verb};
 use super::outcome::{Accepted, Fill, PendingTaken, Reject};
+use super::tables::enumeration;
 use super::{Amount, Money, Price, Shares, Stock, TransactionNum};
 use std::collections::VecDeque;
 
