@@ -16,7 +16,7 @@ use domain::trading::command::{Action, Command, Verb};
 use domain::trading::entry::{self, CommandDecided, PriceUsed, QuoteReceived};
 use domain::trading::verbs::Stamp;
 use domain::trading::{
-    Account, Amount, DumpFile, Entry, Money, Price, Stock, TransactionNum, UserName,
+    Account, Amount, DumpFile, Entry, Money, Price, RulesVersion, Stock, TransactionNum, UserName,
 };
 use rustc_hash::FxHashMap;
 use std::hint::black_box;
@@ -87,7 +87,7 @@ impl Maker {
             _ => (Verb::DisplaySummary, false),
         };
         let used = priced.then_some(PriceUsed { price, cached: !kind.is_multiple_of(10) });
-        let stamp = Stamp { transaction, now_ms };
+        let stamp = Stamp { transaction, now_ms, rules: RulesVersion::CURRENT };
         let outcome = entry::decide(account, stamp, &verb, used.map(|used| used.price));
         let action = Action::User { user: user.clone(), verb };
         let command = Command::new(transaction, now_ms, action);
@@ -149,10 +149,10 @@ fn fold(folder: &Path) -> usize {
     read(folder, |entry| {
         let Some(user) = entry.account() else { return };
         if let Some(account) = accounts.get_mut(user) {
-            return entry::replay(account, &entry).expect("the rules");
+            return entry::replay(account, RulesVersion::CURRENT, &entry).expect("the rules");
         }
         let mut account = Account::default();
-        entry::replay(&mut account, &entry).expect("the rules");
+        entry::replay(&mut account, RulesVersion::CURRENT, &entry).expect("the rules");
         if account.open {
             accounts.insert(user.clone(), account);
         }

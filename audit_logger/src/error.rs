@@ -1,5 +1,6 @@
 //! What can go wrong with a log.
 
+use domain::trading::RulesVersion;
 use domain::trading::entry::Divergence;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,19 @@ pub enum LogError {
         found: u16,
         /// The version that is read.
         known: u16,
+    },
+    /// The log was written under rules that this program does not know.
+    #[error(
+        "{path}: the log was written under version {found} of the rules, this program knows \
+         versions up to {known}: a newer daytrade reads it"
+    )]
+    Rules {
+        /// The segment.
+        path: PathBuf,
+        /// Its rules.
+        found: RulesVersion,
+        /// The newest rules that are known.
+        known: RulesVersion,
     },
     /// Entries that do not follow from the rules.
     #[error("entry {entry} contradicts the rules: {source}")]

@@ -14,8 +14,8 @@ use domain::trading::parse::parse_action;
 use domain::trading::verbs::expiry::{self, Side};
 use domain::trading::verbs::{self, Stamp};
 use domain::trading::{
-    Accepted, Account, Action, Command, Entry, Outcome, Price, Stock, TransactionNum, UserName,
-    Verb,
+    Accepted, Account, Action, Command, Entry, Outcome, Price, RulesVersion, Stock, TransactionNum,
+    UserName, Verb,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -166,16 +166,16 @@ impl Exchange {
         verb: &Verb,
     ) -> (Outcome, Option<PriceUsed>) {
         let account = self.accounts.entry(user.as_str().to_string()).or_default();
-        let wanted = verbs::price_wanted(account, verb).unwrap_or(None);
+        let wanted = verbs::price_wanted(account, RulesVersion::CURRENT, verb).unwrap_or(None);
         let price = wanted.and_then(|stock| self.price(transaction, user, verb.name(), stock));
         self.expire();
         // A while may have passed: what the command wants is looked at anew.
         let account = self.accounts.entry(user.as_str().to_string()).or_default();
-        let used = match verbs::price_wanted(account, verb) {
+        let used = match verbs::price_wanted(account, RulesVersion::CURRENT, verb) {
             Ok(Some(_)) => price,
             _ => None,
         };
-        let stamp = Stamp { transaction, now_ms: self.now_ms };
+        let stamp = Stamp { transaction, now_ms: self.now_ms, rules: RulesVersion::CURRENT };
         (entry::decide(account, stamp, verb, used.map(|used| used.price)), used)
     }
 
@@ -243,7 +243,9 @@ impl Exchange {
         let mut filled = Vec::new();
         for (owner, account) in &mut self.accounts {
             for side in [Side::Buy, Side::Sell] {
-                if let Some((transaction, name, fill)) = entry::fire(account, side, stock, price) {
+                if let Some((transaction, name, fill)) =
+                    entry::fire(account, RulesVersion::CURRENT, side, stock, price)
+                {
                     let user = UserName::parse(owner.as_bytes()).unwrap();
                     let filled_ms = self.now_ms;
                     filled.push(OrderFilled {
@@ -265,7 +267,9 @@ impl Exchange {
         let now_ms = self.now_ms;
         let mut expired = Vec::new();
         for (owner, account) in &mut self.accounts {
-            while let Some((side, pending)) = expiry::expire_next(account, now_ms) {
+            while let Some((side, pending)) =
+                expiry::expire_next(account, RulesVersion::CURRENT, now_ms)
+            {
                 expired.push(PendingExpired {
                     transaction: pending.opened_by,
                     user: UserName::parse(owner.as_bytes()).unwrap(),

@@ -90,9 +90,9 @@ fn replay(
     }
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let mut fold = ParallelFold::new(std::mem::take(&mut restored.ledger), cores);
-    let read = reader.for_each(u64::MAX, |number, entry| {
+    let read = reader.for_each_with_rules(u64::MAX, |number, rules, entry| {
         restored.note(number, &entry);
-        fold.push(number, entry);
+        fold.push(number, rules, entry);
         Ok(())
     });
     restored.ledger =
@@ -252,14 +252,14 @@ mod tests {
     use domain::trading::entry::{CommandDecided, decide};
     use domain::trading::parse::parse_action;
     use domain::trading::verbs::Stamp;
-    use domain::trading::{TransactionNum, command::CommandName};
+    use domain::trading::{RulesVersion, TransactionNum, command::CommandName};
 
     /// An ADD of a cent by user `a`, as transaction `number`.
     fn entry(number: u64, account: &mut Account) -> Entry {
         let action = parse_action(CommandName::Add, Some(b"a,0.01"));
         let transaction = TransactionNum(number);
         let Action::User { verb, .. } = &action else { panic!("an ADD is a user's") };
-        let stamp = Stamp { transaction, now_ms: number };
+        let stamp = Stamp { transaction, now_ms: number, rules: RulesVersion::CURRENT };
         let outcome = decide(account, stamp, verb, None);
         let command = Command::new(transaction, number, action);
         Entry::Command(CommandDecided { command, applied_ms: number, price: None, outcome })
@@ -279,7 +279,7 @@ mod tests {
             let mut entries = Entries::default();
             entries.push(&entry);
             writer.append([&entries].into_iter(), number).unwrap();
-            restored.ledger.replay(&entry).unwrap();
+            restored.ledger.replay(RulesVersion::CURRENT, &entry).unwrap();
             restored.note(number, &entry);
         }
         writer.close(1).unwrap();

@@ -133,7 +133,7 @@ impl System {
 
         let appends = workers * worker::MAX_APPENDS
             + options.quote_managers * quote_manager::manager::MAX_APPENDS;
-        let last = writer.next_entry() - 1;
+        let (last, rules) = (writer.next_entry() - 1, writer.rules());
         let log_clock = clock.clone();
         let log = places.start(move || LogWriterActor::new(writer, log_clock, appends));
         let entry_log = EntryLog::new(log.clone().recipient());
@@ -164,7 +164,7 @@ impl System {
                 (desk.clone(), options.news.clone().map(NewsTo::new), options.quote_refresh);
             let updates = options.updates.clone().map(UpdatesTo::new);
             let shard = places.start(move || {
-                ShardActor::new(clock, log, quotes, desk, accounts)
+                ShardActor::new(clock, log, quotes, desk, rules, accounts)
                     .refresh_before(refresh)
                     .tell_news(news)
                     .tell_updates(last, updates)

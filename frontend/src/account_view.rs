@@ -195,7 +195,7 @@ mod tests {
     use domain::trading::command::{Action, CommandName};
     use domain::trading::parse::parse_action;
     use domain::trading::verbs::{self, Stamp};
-    use domain::trading::{Price, TransactionNum};
+    use domain::trading::{Price, RulesVersion, TransactionNum};
 
     #[test]
     fn state_json_has_the_promised_form() {
@@ -219,7 +219,11 @@ mod tests {
             let Action::User { verb, .. } = parse_action(name, Some(rest.as_bytes())) else {
                 panic!("{line}")
             };
-            let stamp = Stamp { transaction: TransactionNum(at as u64 + 1), now_ms: 0 };
+            let stamp = Stamp {
+                transaction: TransactionNum(at as u64 + 1),
+                now_ms: 0,
+                rules: RulesVersion::CURRENT,
+            };
             verbs::apply(&mut account, stamp, &verb, Price::from_cents(price)).unwrap();
         }
         let user = UserName::parse(b"u").unwrap();

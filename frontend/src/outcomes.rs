@@ -210,7 +210,8 @@ impl Outcomes {
         decided: CommandDecided,
     ) -> Option<watch::Sender<Told>> {
         let mut entry = Vec::with_capacity(128);
-        codec::encode(&Entry::Command(decided), &mut entry);
+        // The log wrote it in this form before it replied. Without it the outcome is unavailable.
+        let _ = codec::encode(&Entry::Command(decided), &mut entry);
         let mut table = self.lock();
         let Pending { request, fingerprint, outcome } = table.take_pending(user, request)?;
         let entry = entry.into_boxed_slice();

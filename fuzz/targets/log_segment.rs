@@ -7,7 +7,7 @@ use audit_logger::LogError;
 use audit_logger::log::format::{BatchHeader, ChainHash, SegmentHeader};
 use audit_logger::log::recovery::find_end;
 use audit_logger::log::{LogEnd, LogReader, segments};
-use domain::trading::{Entry, codec};
+use domain::trading::{Entry, RulesVersion, codec};
 use std::fs;
 use std::path::Path;
 
@@ -50,7 +50,13 @@ fn as_entries(payload: &[u8]) {
         entries.push(entry);
         rest = behind;
     }
-    let head = SegmentHeader { first: 1, created_ms: 0, chain: ChainHash::START }.encode();
+    let head = SegmentHeader {
+        first: 1,
+        created_ms: 0,
+        chain: ChainHash::START,
+        rules: RulesVersion::CURRENT,
+    }
+    .encode();
     let header = BatchHeader {
         payload_len: payload.len() as u32,
         count: entries.len() as u32,

@@ -8,7 +8,9 @@ use audit_logger::xml::{FOOT, HEAD, Renderer};
 use domain::trading::command::Verb;
 use domain::trading::entry::{CommandDecided, PriceUsed, QuoteReceived, decide};
 use domain::trading::verbs::Stamp;
-use domain::trading::{Account, Action, Command, Entry, Price, TransactionNum, codec};
+use domain::trading::{
+    Account, Action, Command, Entry, Price, RulesVersion, TransactionNum, codec,
+};
 use workload::input::{Input, Next};
 use workload::line::parse_line;
 
@@ -76,7 +78,7 @@ fn decided(action: Action) -> Vec<Entry> {
         }));
         price = Some(PriceUsed { price: asked, cached: false });
     }
-    let stamp = Stamp { transaction: TRANSACTION, now_ms: NOW_MS };
+    let stamp = Stamp { transaction: TRANSACTION, now_ms: NOW_MS, rules: RulesVersion::CURRENT };
     let used = price.map(|used| used.price);
     let outcome = decide(&mut Account::default(), stamp, verb, used);
     entries.push(Entry::Command(CommandDecided { command, applied_ms: NOW_MS, price, outcome }));

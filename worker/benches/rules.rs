@@ -16,7 +16,8 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use domain::trading::entry;
 use domain::trading::verbs::{Stamp, expiry};
 use domain::trading::{
-    Account, Action, Amount, Command, Money, Price, Stock, TransactionNum, UserName, Verb,
+    Account, Action, Amount, Command, Money, Price, RulesVersion, Stock, TransactionNum, UserName,
+    Verb,
 };
 use std::hint::black_box;
 use tokio::sync::mpsc;
@@ -123,9 +124,13 @@ fn rules(bench: &mut Criterion) {
             for (number, (user, verb, price)) in commands.iter().enumerate() {
                 // A million commands a second of the market's time.
                 let now_ms = 1_767_225_600_000 + number as u64 / 1_000;
-                let stamp = Stamp { transaction: TransactionNum(number as u64 + 1), now_ms };
+                let stamp = Stamp {
+                    transaction: TransactionNum(number as u64 + 1),
+                    now_ms,
+                    rules: RulesVersion::CURRENT,
+                };
                 let account = &mut accounts[*user as usize];
-                while expiry::expire_next(account, now_ms).is_some() {}
+                while expiry::expire_next(account, RulesVersion::CURRENT, now_ms).is_some() {}
                 black_box(entry::decide(account, stamp, verb, *price));
             }
             accounts
@@ -152,7 +157,7 @@ fn engine(bench: &mut Criterion) {
         })
         .collect();
     let ready = || {
-        let mut engine = Engine::new(clock.clone(), []);
+        let mut engine = Engine::new(clock.clone(), RulesVersion::CURRENT, []);
         let fresh = (0..STOCKS).map(|number| {
             let (stock, price) = (stock(number), price(number));
             let asked_by = TransactionNum(0);

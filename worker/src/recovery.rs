@@ -2,7 +2,7 @@
 
 use bus::Partition;
 use domain::trading::entry::{self, Divergence};
-use domain::trading::{Account, Entry, UserName};
+use domain::trading::{Account, Entry, RulesVersion, UserName};
 use rustc_hash::FxHashMap;
 use std::mem;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -20,17 +20,17 @@ impl Ledger {
         Ledger { accounts: accounts.into_iter().collect() }
     }
 
-    /// Replays one entry.
+    /// Replays one entry, which was decided by `rules`.
     ///
     /// # Errors
     /// The entry does not follow from the accounts and the rules.
-    pub fn replay(&mut self, entry: &Entry) -> Result<(), Divergence> {
+    pub fn replay(&mut self, rules: RulesVersion, entry: &Entry) -> Result<(), Divergence> {
         let Some(user) = entry.account() else { return Ok(()) };
         if let Some(account) = self.accounts.get_mut(user) {
-            return entry::replay(account, entry);
+            return entry::replay(account, rules, entry);
         }
         let mut account = Account::default();
-        entry::replay(&mut account, entry)?;
+        entry::replay(&mut account, rules, entry)?;
         if account.open {
             self.accounts.insert(user.clone(), account);
         }
@@ -54,7 +54,7 @@ const BATCH: usize = 512;
 /// Batches that a thread may have before it: whoever reads the log waits for the slowest.
 const BATCHES_AHEAD: usize = 8;
 
-type Numbered = (u64, Entry);
+type Numbered = (u64, RulesVersion, Entry);
 type Folded = Result<Ledger, (u64, Divergence)>;
 
 /// A fold on several threads: each has the accounts of its partitions, as workers have.
@@ -84,11 +84,11 @@ impl ParallelFold {
         fold
     }
 
-    /// Takes in the entry of that number.
-    pub fn push(&mut self, number: u64, entry: Entry) {
+    /// Takes in the entry of that number, which was decided by `rules`.
+    pub fn push(&mut self, number: u64, rules: RulesVersion, entry: Entry) {
         let Some(user) = entry.account() else { return };
         let to = Partition::of_user(user.as_str()).worker(self.batches.len());
-        self.batches[to].push((number, entry));
+        self.batches[to].push((number, rules, entry));
         if self.batches[to].len() >= BATCH {
             self.send(to);
         }
@@ -126,8 +126,8 @@ impl ParallelFold {
 
 fn fold_batches(mut ledger: Ledger, batches: &Receiver<Vec<Numbered>>) -> Folded {
     for batch in batches {
-        for (number, entry) in batch {
-            ledger.replay(&entry).map_err(|divergence| (number, divergence))?;
+        for (number, rules, entry) in batch {
+            ledger.replay(rules, &entry).map_err(|divergence| (number, divergence))?;
         }
     }
     Ok(ledger)

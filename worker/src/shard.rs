@@ -10,7 +10,7 @@ use bus::{
     AskAccount, Clock, CommandBatch, EntryLog, FireOrders, Moment, NewsTo, OrderChange, OrderDesk,
     QuoteClient, QuoteNews, UpdatesTo,
 };
-use domain::trading::{Account, Entry, UserName};
+use domain::trading::{Account, Entry, RulesVersion, UserName};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -64,15 +64,17 @@ pub struct Retired {
 }
 
 impl ShardActor {
-    /// A worker that owns `accounts`.
+    /// A worker that owns `accounts` and decides by `rules`, which are those that the log stands
+    /// under.
     pub fn new(
         clock: Clock,
         log: EntryLog,
         quotes: QuoteClient,
         orders: OrderDesk,
+        rules: RulesVersion,
         accounts: Vec<(UserName, Account)>,
     ) -> ShardActor {
-        let engine = Engine::new(clock.clone(), accounts);
+        let engine = Engine::new(clock.clone(), rules, accounts);
         ShardActor {
             engine,
             clock,

@@ -13,7 +13,7 @@ use bus::{
     QuoteClient, QuoteNews, QuoteResult, Reply, ReplyTo,
 };
 use domain::trading::parse::parse_action;
-use domain::trading::{Command, CommandName, Entry, Price, TransactionNum, codec};
+use domain::trading::{Command, CommandName, Entry, Price, RulesVersion, TransactionNum, codec};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -152,6 +152,7 @@ impl Shard {
             EntryLog::new(log.clone().start().recipient()),
             QuoteClient::new(vec![TwoDollars(clock.clone()).start().recipient()]),
             OrderDesk::new(orders.clone().start().recipient()),
+            RulesVersion::CURRENT,
             Vec::new(),
         )
         .tell_news(Some(NewsTo::new(listener)));

@@ -6,11 +6,11 @@ use super::{Batch, Position};
 use crate::error::LogError;
 use crate::log::ChainHash;
 use crate::log::format::{
-    BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, SEGMENT_HEADER_LEN, SegmentHeader, VERSION,
+    BATCH_HEADER_LEN, BatchHeader, CHAIN_LEN, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use crate::log::segments;
 use crate::log::{SegmentFile, segment_file};
-use domain::trading::codec;
+use domain::trading::{RulesVersion, codec};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -334,13 +334,8 @@ impl Tail {
             entry: self.position.next,
             reason: reason.to_string(),
         };
-        let header = match SegmentHeader::decode(&bytes) {
-            Ok(header) => header,
-            Err(BadHeader::Version(found)) => {
-                return Err(LogError::Version { path, found, known: VERSION });
-            }
-            Err(_) => return Err(fault("the segment's header is not whole")),
-        };
+        let header = SegmentHeader::read(&bytes, &path, RulesVersion::CURRENT)?
+            .map_err(|_| fault("the segment's header is not whole"))?;
         if header.first != self.position.next {
             return Err(fault("the segment does not begin with this entry"));
         }

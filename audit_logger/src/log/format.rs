@@ -1,8 +1,11 @@
 //! The bytes of a segment: a header, then batches. All numbers are little-endian.
 
+use crate::error::LogError;
 use crate::hex;
+use domain::trading::RulesVersion;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 /// The version of the format; it covers the entries' form too
@@ -90,6 +93,8 @@ pub struct SegmentHeader {
     pub created_ms: u64,
     /// The chain up to it.
     pub chain: ChainHash,
+    /// The rules that decided its entries, which may be newer than this program.
+    pub rules: RulesVersion,
 }
 
 /// Why bytes are not a header.
@@ -116,6 +121,7 @@ impl SegmentHeader {
         bytes[8..16].copy_from_slice(&self.first.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.created_ms.to_le_bytes());
         bytes[24..56].copy_from_slice(&self.chain.0);
+        bytes[56..58].copy_from_slice(&self.rules.number().to_le_bytes());
         let crc = crc32fast::hash(&bytes[..92]);
         bytes[92..].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -139,7 +145,34 @@ impl SegmentHeader {
         }
         let mut chain = ChainHash::START;
         chain.0.copy_from_slice(&bytes[24..56]);
-        Ok(SegmentHeader { first: u64_at(bytes, 8), created_ms: u64_at(bytes, 16), chain })
+        let rules = match u16::from_le_bytes([bytes[56], bytes[57]]) {
+            // Written before rules had versions.
+            0 => RulesVersion::V1,
+            number => RulesVersion::numbered(number),
+        };
+        Ok(SegmentHeader { first: u64_at(bytes, 8), created_ms: u64_at(bytes, 16), chain, rules })
+    }
+
+    /// Reads the header of the segment at `path` for a program that knows rules up to `newest`.
+    ///
+    /// # Errors
+    /// The segment is whole, but of a format or of rules that the program does not know.
+    pub fn read(
+        bytes: &[u8],
+        path: &Path,
+        newest: RulesVersion,
+    ) -> Result<Result<SegmentHeader, BadHeader>, LogError> {
+        match SegmentHeader::decode(bytes) {
+            Ok(header) if header.rules > newest => Err(LogError::Rules {
+                path: path.to_path_buf(),
+                found: header.rules,
+                known: newest,
+            }),
+            Err(BadHeader::Version(found)) => {
+                Err(LogError::Version { path: path.to_path_buf(), found, known: VERSION })
+            }
+            read => Ok(read),
+        }
     }
 }
 

@@ -3,13 +3,13 @@
 
 use super::format::{
     BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, ChainHash, SEGMENT_HEADER_LEN,
-    SegmentHeader, VERSION,
+    SegmentHeader,
 };
 use super::segment_file::SegmentFile;
 use super::segments;
 use crate::error::LogError;
 use crate::proof::checkpoint;
-use domain::trading::{Entry, codec};
+use domain::trading::{Entry, RulesVersion, codec};
 use std::io::{BufReader, ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,12 @@ pub struct LogReader {
     next: u64,
     chain: ChainHash,
     payload: Vec<u8>,
+    newest_rules: RulesVersion,
 }
 
 struct Segment {
     path: PathBuf,
+    rules: RulesVersion,
     file: BufReader<SegmentFile>,
     offset: u64,
     /// Where the last batch that was read begins; the segment itself, if there is none before it.
@@ -42,6 +44,8 @@ pub struct ReaderPosition {
     pub chain: ChainHash,
     /// The segment it stands in, and the offset there; none before the first.
     pub segment: Option<(PathBuf, u64)>,
+    /// The rules of that segment.
+    pub rules: RulesVersion,
 }
 
 impl LogReader {
@@ -82,7 +86,18 @@ impl LogReader {
             next: begins,
             chain: chain.unwrap_or(ChainHash::START),
             payload: Vec::new(),
+            newest_rules: RulesVersion::CURRENT,
         })
+    }
+
+    /// Takes a log of rules up to `newest`, which are otherwise the newest that this program knows.
+    pub fn up_to_rules(self, newest: RulesVersion) -> LogReader {
+        LogReader { newest_rules: newest, ..self }
+    }
+
+    /// The rules that decided the entries of the batch that was read last.
+    pub fn rules(&self) -> RulesVersion {
+        self.segment.as_ref().map_or(RulesVersion::V1, |segment| segment.rules)
     }
 
     /// Where the reader stands.
@@ -91,6 +106,7 @@ impl LogReader {
             next: self.next,
             chain: self.chain,
             segment: self.segment.as_ref().map(|segment| (segment.path.clone(), segment.offset)),
+            rules: self.rules(),
         }
     }
 
@@ -131,9 +147,22 @@ impl LogReader {
         last: u64,
         mut each: impl FnMut(u64, Entry) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.for_each_with_rules(last, |number, _, entry| each(number, entry))
+    }
+
+    /// As [`for_each`](Self::for_each), with the rules that decided each entry.
+    ///
+    /// # Errors
+    /// As [`for_each`](Self::for_each).
+    pub fn for_each_with_rules<E: From<LogError>>(
+        &mut self,
+        last: u64,
+        mut each: impl FnMut(u64, RulesVersion, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
         while self.next <= last {
             let Some((first, _)) = self.next_batch()? else { break };
-            let numbers = first..self.next;
+            let (numbers, rules) = (first..self.next, self.rules());
+            let mut each = |number, entry| each(number, rules, entry);
             if let Some((number, reason)) = decode(&self.payload, numbers, last, &mut each)? {
                 return Err(self.damaged_before(number, reason).into());
             }
@@ -153,13 +182,8 @@ impl LogReader {
             entry: self.next,
             reason: reason.to_string(),
         };
-        let header = match SegmentHeader::decode(&bytes[..read]) {
-            Ok(header) => header,
-            Err(BadHeader::Version(found)) => {
-                return Err(LogError::Version { path, found, known: VERSION });
-            }
-            Err(_) => return Err(fault("the segment's header is not whole")),
-        };
+        let header = SegmentHeader::read(&bytes[..read], &path, self.newest_rules)?
+            .map_err(|_| fault("the segment's header is not whole"))?;
         if header.first != first || first != self.next {
             return Err(fault("the segment does not begin with this entry"));
         }
@@ -168,8 +192,8 @@ impl LogReader {
         } else if header.chain != self.chain {
             return Err(fault("the segment does not continue the one before it"));
         }
-        self.segment =
-            Some(Segment { path, file, offset: SEGMENT_HEADER_LEN as u64, last_begins: 0 });
+        let offset = SEGMENT_HEADER_LEN as u64;
+        self.segment = Some(Segment { path, rules: header.rules, file, offset, last_begins: 0 });
         Ok(true)
     }
 

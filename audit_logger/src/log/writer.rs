@@ -1,15 +1,18 @@
 //! Appends batches to a log and makes them durable.
 
 use super::disk::{Disk, FileSystem, LogFile};
-use super::format::{BATCH_HEADER_LEN, BatchHeader, CHAIN_LEN, MAX_PAYLOAD, SegmentHeader};
+use super::format::{
+    BATCH_HEADER_LEN, BatchHeader, CHAIN_LEN, MAX_PAYLOAD, SEGMENT_HEADER_LEN, SegmentHeader,
+};
 use super::reader::ReaderPosition;
 use super::segment_file;
 use super::segments::{self, FolderLock};
 use super::{ChainHash, LogEnd};
 use crate::error::LogError;
 use bus::{Entries, LogHalted};
-use domain::trading::codec;
-use std::io;
+use domain::trading::{RulesVersion, codec};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
@@ -35,6 +38,7 @@ pub struct LogWriter {
     segment: Option<Segment>,
     next: u64,
     chain: ChainHash,
+    rules: RulesVersion,
     buffer: Vec<u8>,
     halted: watch::Sender<Option<LogHalted>>,
     bytes_written: u64,
@@ -57,9 +61,12 @@ pub struct Closed {
 /// The segment that is being written.
 struct Segment {
     file: Box<dyn LogFile>,
+    path: PathBuf,
     len: u64,
     /// The number of its first entry.
     first: u64,
+    /// The rules that its header names.
+    rules: RulesVersion,
 }
 
 impl LogWriter {
@@ -87,13 +94,13 @@ impl LogWriter {
         end: &LogEnd,
         options: LogOptions,
     ) -> Result<LogWriter, LogError> {
-        let ReaderPosition { next, chain, segment } = &end.position;
+        let ReaderPosition { next, chain, segment, rules } = &end.position;
         let segment = match segment {
             // A compressed segment takes no more: the next batch begins a new one.
             Some((path, offset)) if segment_file::is_plain(path) => {
                 let file = disk.open(path, *offset).map_err(LogError::io(path, "open"))?;
                 let first = segments::first_of(path).unwrap_or(*next);
-                Some(Segment { file, len: *offset, first })
+                Some(Segment { file, path: path.clone(), len: *offset, first, rules: *rules })
             }
             _ => None,
         };
@@ -104,6 +111,7 @@ impl LogWriter {
             segment,
             next: *next,
             chain: *chain,
+            rules: RulesVersion::CURRENT,
             buffer: Vec::new(),
             halted: watch::Sender::new(None),
             bytes_written: 0,
@@ -111,6 +119,17 @@ impl LogWriter {
             closed: None,
             _lock: lock,
         })
+    }
+
+    /// From now on entries stand under `rules`, which are otherwise the newest that this program
+    /// knows. No older ones than those of the log's end.
+    pub fn with_rules(self, rules: RulesVersion) -> LogWriter {
+        LogWriter { rules, ..self }
+    }
+
+    /// The rules that the log says decided what is appended: whoever decides must decide by them.
+    pub fn rules(&self) -> RulesVersion {
+        self.rules
     }
 
     /// Tells `listener` of every segment that is complete from now on. It runs between two writes,
@@ -235,10 +254,14 @@ impl LogWriter {
 
         // A segment without an entry is never full: the next would have its name.
         let full = |segment: &Segment| {
-            segment.len >= self.options.segment_bytes && segment.first < self.next
+            (segment.len >= self.options.segment_bytes || segment.rules < self.rules)
+                && segment.first < self.next
         };
         if self.segment.as_ref().is_none_or(full) {
             self.begin_segment(now_ms)?;
+        }
+        if self.segment.as_ref().is_some_and(|segment| segment.rules < self.rules) {
+            self.rewrite_header()?;
         }
         let Some(segment) = self.segment.as_mut() else {
             return Err(io::Error::other("no segment is open"));
@@ -253,15 +276,33 @@ impl LogWriter {
         Ok(())
     }
 
+    /// Puts the newer rules into the header of a segment that holds no entry yet: another segment
+    /// would have its name. No hash covers the header, so nothing else changes.
+    fn rewrite_header(&mut self) -> io::Result<()> {
+        let Some(segment) = self.segment.as_mut() else { return Ok(()) };
+        let header = SegmentHeader { rules: self.rules, ..read_header(&segment.path)? };
+        let mut file = self.disk.open(&segment.path, 0)?;
+        file.write_all(&header.encode())?;
+        file.sync()?;
+        segment.rules = self.rules;
+        Ok(())
+    }
+
     fn begin_segment(&mut self, now_ms: u64) -> io::Result<()> {
-        let header =
-            SegmentHeader { first: self.next, created_ms: now_ms, chain: self.chain }.encode();
+        let header = SegmentHeader {
+            first: self.next,
+            created_ms: now_ms,
+            chain: self.chain,
+            rules: self.rules,
+        }
+        .encode();
         let path = segments::path_of(&self.folder, self.next);
         let mut file = self.disk.create(&path)?;
         file.write_all(&header)?;
         // The name must outlast a crash before anything in the file is acknowledged.
         self.disk.sync_folder(&self.folder)?;
-        self.segment = Some(Segment { file, len: header.len() as u64, first: self.next });
+        let (len, first) = (header.len() as u64, self.next);
+        self.segment = Some(Segment { file, path, len, first, rules: self.rules });
         if let Some(listener) = &mut self.closed
             && self.next > 1
         {
@@ -272,6 +313,13 @@ impl LogWriter {
         debug_assert!(header.len() + BATCH_HEADER_LEN + CHAIN_LEN < MAX_PAYLOAD);
         Ok(())
     }
+}
+
+/// The header of the segment at `path`.
+fn read_header(path: &Path) -> io::Result<SegmentHeader> {
+    let mut bytes = [0; SEGMENT_HEADER_LEN];
+    File::open(path)?.read_exact(&mut bytes)?;
+    SegmentHeader::decode(&bytes).map_err(|_| io::Error::other("the segment's header has changed"))
 }
 
 /// How many bytes of the entries at the front of `bytes` fit into a batch, and how many entries

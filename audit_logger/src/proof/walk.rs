@@ -6,10 +6,10 @@ use super::locate::{ChangedByte, put_right};
 use crate::error::LogError;
 use crate::log::format::{
     BATCH_HEADER_LEN, BadHeader, BatchHeader, CHAIN_LEN, ChainHash, SEGMENT_HEADER_LEN,
-    SegmentHeader, VERSION, find_batch_header,
+    SegmentHeader, find_batch_header,
 };
 use crate::log::{SegmentFile, segments};
-use domain::trading::codec;
+use domain::trading::{RulesVersion, codec};
 use std::collections::VecDeque;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -113,14 +113,11 @@ fn walk_segment(
     };
     let mut head = [0; SEGMENT_HEADER_LEN];
     let header = match segment.read(0, &mut head) {
-        Ok(true) => SegmentHeader::decode(&head),
+        Ok(true) => SegmentHeader::read(&head, path, RulesVersion::CURRENT)?,
         Ok(false) => Err(BadHeader::Short),
         Err(error) if is_damage(&error) => Err(BadHeader::Checksum),
         Err(error) => return Err(LogError::io(path, "read")(error)),
     };
-    if let Err(BadHeader::Version(found)) = header {
-        return Err(LogError::Version { path: path.to_path_buf(), found, known: VERSION });
-    }
     let header = header.ok();
     if let Some(header) = &header {
         recent.begin(header.chain);

@@ -5,11 +5,11 @@ use super::Filter;
 use crate::error::LogError;
 use crate::log::SegmentFile;
 use crate::log::format::{
-    BATCH_HEADER_LEN, BadHeader, BatchHeader, SEGMENT_HEADER_LEN, SegmentHeader, VERSION,
-    find_batch_header,
+    BATCH_HEADER_LEN, BadHeader, BatchHeader, SEGMENT_HEADER_LEN, SegmentHeader, find_batch_header,
 };
 use crate::log::index::{Piece, SegmentIndex};
 use crate::log::segments;
+use domain::trading::RulesVersion;
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,8 @@ pub struct Catalogue {
 /// A segment.
 pub(super) struct Part {
     pub(super) path: PathBuf,
+    first: u64,
+    rules: RulesVersion,
     pub(super) pieces: Vec<Piece>,
     index: Option<SegmentIndex>,
 }
@@ -103,10 +105,10 @@ impl Catalogue {
         let mut file = SegmentFile::open(&path).map_err(LogError::io(&path, "open"))?;
         let length = file.length().map_err(LogError::io(&path, "read"))?;
         self.bytes += length;
-        if !check_header(&mut file, &path, first, self.end.next, last)? {
+        let Some(rules) = check_header(&mut file, &path, first, self.end.next, last)? else {
             self.tail = Some(Tail { path, offset: 0, bytes: length });
             return Ok(());
-        }
+        };
         let mut index = without_index.and_then(|_| SegmentIndex::load(&path));
         let from = index.as_ref().map_or(SEGMENT_HEADER_LEN as u64, SegmentIndex::covered);
         let next = index.as_ref().map_or(first, SegmentIndex::next);
@@ -128,7 +130,7 @@ impl Catalogue {
         pieces.append(&mut walked.batches);
         self.end = Place { segment: Some(path.clone()), offset: walked.offset, next: walked.next };
         self.tail = walked.tail;
-        self.parts.push(Part { path, pieces, index });
+        self.parts.push(Part { path, first, rules, pieces, index });
         Ok(())
     }
 
@@ -146,6 +148,13 @@ impl Catalogue {
     pub fn first(&self) -> u64 {
         let begins = |part: &Part| part.pieces.first().map(|piece| piece.first);
         self.parts.iter().find_map(begins).unwrap_or(1)
+    }
+
+    /// The rules that decided entry `number`.
+    pub fn rules_of(&self, number: u64) -> RulesVersion {
+        let behind = self.parts.partition_point(|part| part.first <= number);
+        let part = behind.checked_sub(1).and_then(|at| self.parts.get(at));
+        part.map_or(RulesVersion::V1, |part| part.rules)
     }
 
     /// Its length in bytes.
@@ -202,14 +211,15 @@ fn overlaps(found: (u64, u64), asked: &std::ops::RangeInclusive<u64>) -> bool {
     found.0 <= *asked.end() && found.1 >= *asked.start()
 }
 
-/// Checks the header of a segment; `false` where it is the last and its header is not whole yet.
+/// Checks the header of a segment and returns the rules of its entries; `None` where it is the last
+/// and its header is not whole yet.
 fn check_header(
     file: &mut SegmentFile,
     path: &Path,
     first: u64,
     expected: u64,
     last: bool,
-) -> Result<bool, LogError> {
+) -> Result<Option<RulesVersion>, LogError> {
     let mut bytes = Vec::new();
     file.take(SEGMENT_HEADER_LEN as u64)
         .read_to_end(&mut bytes)
@@ -220,17 +230,14 @@ fn check_header(
         entry: expected,
         reason: reason.to_string(),
     };
-    match SegmentHeader::decode(&bytes) {
-        Ok(header) if header.first == first && first == expected => Ok(true),
+    match SegmentHeader::read(&bytes, path, RulesVersion::CURRENT)? {
+        Ok(header) if header.first == first && first == expected => Ok(Some(header.rules)),
         Ok(_) => Err(fault("the segment does not begin with this entry")),
-        Err(BadHeader::Version(found)) => {
-            Err(LogError::Version { path: path.to_path_buf(), found, known: VERSION })
-        }
         Err(_) => {
             let mut rest = Vec::new();
             file.read_to_end(&mut rest).map_err(LogError::io(path, "read"))?;
             if last && find_batch_header(&rest, first).is_none() {
-                return Ok(false);
+                return Ok(None);
             }
             Err(fault("the segment's header is not whole"))
         }

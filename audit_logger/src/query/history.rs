@@ -186,7 +186,7 @@ fn fold(
             for (number, fact) in &found {
                 let before = account.clone();
                 if fact.account().is_some() {
-                    entry::replay(&mut account, fact)
+                    entry::replay(&mut account, source.rules_of(*number), fact)
                         .map_err(|source| LogError::Diverges { entry: *number, source })?;
                 }
                 each(*number, fact, &before, &account);

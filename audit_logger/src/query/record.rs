@@ -144,7 +144,9 @@ impl Record {
             CashChange::Add(sum) => sum.cents(),
             CashChange::Remove(sum) => -sum.cents(),
         };
-        self.cash_change = signed(moved + decided.fill().map_or(0, |fill| fill.cash.cents()));
+        let filled = decided.fill().map_or(0, |fill| fill.cash.cents());
+        // No account can hold more; only a log that was made up says so.
+        self.cash_change = signed(moved.saturating_add(filled));
     }
 }
 

@@ -4,7 +4,7 @@ use super::scan::{self, Order};
 use super::stored::Stored;
 use super::{Catalogue, Filter};
 use crate::error::LogError;
-use domain::trading::Entry;
+use domain::trading::{Entry, RulesVersion};
 use std::ops::ControlFlow;
 use thiserror::Error;
 
@@ -23,6 +23,10 @@ pub enum QueryError {
         reason: String,
     },
 }
+
+// A store keeps entries without the version of their rules. Once there is a second version, it has
+// to keep that too: until then there is only one that can be meant.
+const _: () = assert!(RulesVersion::CURRENT.number() == RulesVersion::V1.number());
 
 /// A log that can be asked.
 pub enum Source {
@@ -59,6 +63,14 @@ impl Source {
         match self {
             Source::Segments(catalogue) => catalogue.end().next,
             Source::Postgres(stored) => stored.next(),
+        }
+    }
+
+    /// The rules that decided entry `number`.
+    pub fn rules_of(&self, number: u64) -> RulesVersion {
+        match self {
+            Source::Segments(catalogue) => catalogue.rules_of(number),
+            Source::Postgres(_) => RulesVersion::V1,
         }
     }
 

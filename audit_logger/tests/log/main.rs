@@ -12,6 +12,7 @@ mod proof;
 mod reading;
 mod recovery;
 mod retention;
+mod rules;
 mod segments;
 mod support;
 mod vouched;

@@ -3,7 +3,7 @@
 use crate::world::*;
 use audit_logger::query::history::{HistoryError, account_at, story};
 use audit_logger::query::{Catalogue, Source, Stats};
-use domain::trading::{Account, Entry, UserName, entry};
+use domain::trading::{Account, Entry, RulesVersion, UserName, entry};
 use std::collections::BTreeMap;
 
 #[test]
@@ -18,7 +18,7 @@ fn an_account_is_told_as_it_was_after_any_transaction() {
         for fact in &entries {
             if let Some(user) = fact.account() {
                 let account = accounts.entry(user.to_string()).or_default();
-                entry::replay(account, fact).unwrap();
+                entry::replay(account, RulesVersion::CURRENT, fact).unwrap();
                 if !account.open {
                     accounts.remove(user.as_str());
                 }

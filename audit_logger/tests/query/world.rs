@@ -13,7 +13,9 @@ use domain::trading::entry::{
 use domain::trading::parse::parse_action;
 use domain::trading::verbs::Stamp;
 use domain::trading::verbs::expiry::{Side, expire_next};
-use domain::trading::{Account, DumpFile, Entry, Price, Stock, TransactionNum, UserName};
+use domain::trading::{
+    Account, DumpFile, Entry, Price, RulesVersion, Stock, TransactionNum, UserName,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -85,7 +87,7 @@ pub(crate) fn trade(
             asked(chance, (transaction, name), &name_of, stock, price, now_ms, &mut entries);
         }
         let account = accounts.entry(user.clone()).or_default();
-        let stamp = Stamp { transaction, now_ms };
+        let stamp = Stamp { transaction, now_ms, rules: RulesVersion::CURRENT };
         let outcome = decide(account, stamp, &verb, Some(price));
         if !account.open {
             accounts.remove(&user);
@@ -155,7 +157,7 @@ fn pass_time(
     entries: &mut Vec<Entry>,
 ) {
     let Some(account) = accounts.get_mut(user) else { return };
-    while let Some((side, pending)) = expire_next(account, now_ms) {
+    while let Some((side, pending)) = expire_next(account, RulesVersion::CURRENT, now_ms) {
         entries.push(Entry::Expired(PendingExpired {
             transaction: pending.opened_by,
             user: UserName::parse(user.as_bytes()).unwrap(),
@@ -178,7 +180,9 @@ fn fire_some(
     for (user, account) in accounts {
         for (side, cents) in [(Side::Buy, 100), (Side::Sell, 100_000)] {
             let price = Price::from_cents(cents).unwrap();
-            if let Some((transaction, name, fill)) = fire(account, side, stock, price) {
+            if let Some((transaction, name, fill)) =
+                fire(account, RulesVersion::CURRENT, side, stock, price)
+            {
                 entries.push(Entry::Filled(OrderFilled {
                     transaction,
                     name,

@@ -4,7 +4,7 @@ use crate::common::*;
 use audit_logger::LogError;
 use audit_logger::log::{LogReader, segments};
 use audit_logger::query::Record;
-use domain::trading::{Account, Entry, UserName, entry};
+use domain::trading::{Account, Entry, RulesVersion, UserName, entry};
 use frontend::AccountView;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -239,7 +239,7 @@ fn accounts_are_told_as_they_were() {
     for fact in &run.entries {
         let Some(user) = fact.account() else { continue };
         let account = accounts.entry(user.clone()).or_default();
-        entry::replay(account, fact).unwrap();
+        entry::replay(account, RulesVersion::CURRENT, fact).unwrap();
         let transaction = fact.transaction().0;
         if !matches!(fact, Entry::Command(_)) || transaction % 150 != 0 || !account.open {
             continue;

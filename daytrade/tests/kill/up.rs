@@ -7,7 +7,7 @@ use crate::load::{self, Issued};
 use crate::server::{Client, PASSWORD, Server};
 use crate::world::{USERS, World, assert_consistent};
 use audit_logger::log::LogReader;
-use domain::trading::{Entry, RequestId};
+use domain::trading::{Entry, RequestId, RulesVersion};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -140,7 +140,7 @@ fn check_log(data: &Path, sent: &[Vec<Issued>], shown: &BTreeMap<String, Value>)
     let mut ledger = Ledger::default();
     let mut reader = LogReader::open(&data.join("log")).unwrap();
     let each = |number: u64, entry: Entry| {
-        ledger.replay(&entry).unwrap();
+        ledger.replay(RulesVersion::CURRENT, &entry).unwrap();
         let Entry::Command(decided) = entry else { return Ok(()) };
         let transaction = decided.command.transaction.0;
         assert!(transactions.insert(transaction), "transaction {transaction} is there twice");

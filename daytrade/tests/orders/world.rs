@@ -10,7 +10,8 @@ use domain::trading::parse::parse_action;
 use domain::trading::verbs::expiry::Side;
 use domain::trading::verbs::orders;
 use domain::trading::{
-    Account, Action, Command, CommandName, Entry, Price, Stock, TransactionNum, UserName, codec,
+    Account, Action, Command, CommandName, Entry, Price, RulesVersion, Stock, TransactionNum,
+    UserName, codec,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::mpsc;
@@ -79,7 +80,7 @@ impl World {
 
     fn with(clock: &Clock, accounts: Vec<Vec<(UserName, Account)>>) -> World {
         let shard = |accounts| Shard {
-            engine: Engine::new(clock.clone(), accounts),
+            engine: Engine::new(clock.clone(), RulesVersion::CURRENT, accounts),
             quotes: VecDeque::new(),
             firings: VecDeque::new(),
             orders: VecDeque::new(),

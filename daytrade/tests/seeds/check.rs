@@ -9,7 +9,7 @@ use audit_logger::log::segments;
 use audit_logger::verify::{self, Options};
 use audit_logger::xml::{FOOT, HEAD, Renderer};
 use domain::trading::verbs::expiry::Side;
-use domain::trading::{Account, Action, Entry, UserName};
+use domain::trading::{Account, Action, Entry, RulesVersion, UserName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use worker::Ledger;
@@ -129,7 +129,7 @@ fn slow_reading(entries: &[Entry], accounts: &BTreeMap<UserName, Account>) -> u6
 fn folded(run: &Run, entries: &[Entry]) {
     let mut ledger = Ledger::default();
     for entry in entries {
-        ledger.replay(entry).unwrap();
+        ledger.replay(RulesVersion::CURRENT, entry).unwrap();
     }
     let of_all: BTreeMap<UserName, Account> = ledger.into_accounts().collect();
     assert!(of_all == run.accounts, "the fold of the log differs from the accounts");

@@ -7,7 +7,7 @@ use super::outcome::{Accepted, Outcome, Reject};
 use super::tables::record;
 use super::verbs::expiry::{self, Side};
 use super::verbs::{self, Stamp, orders};
-use super::{Account, Money, Price, Shares, Stock, TransactionNum, UserName};
+use super::{Account, Money, Price, RulesVersion, Shares, Stock, TransactionNum, UserName};
 use thiserror::Error;
 
 /// One fact.
@@ -204,15 +204,16 @@ fn remember(account: &mut Account, transaction: TransactionNum, verb: &Verb, out
     }
 }
 
-/// Replays `entry` on the account it is about ([`Entry::account`]).
+/// Replays `entry`, which was decided by `rules`, on the account it is about
+/// ([`Entry::account`]).
 ///
 /// # Errors
 /// The rules do not lead from the account to what the entry says.
-pub fn replay(account: &mut Account, entry: &Entry) -> Result<(), Divergence> {
+pub fn replay(account: &mut Account, rules: RulesVersion, entry: &Entry) -> Result<(), Divergence> {
     match entry {
-        Entry::Command(decided) => replay_command(account, decided),
+        Entry::Command(decided) => replay_command(account, rules, decided),
         Entry::Expired(expired) => {
-            let derived = expiry::expire_next(account, expired.expired_ms);
+            let derived = expiry::expire_next(account, rules, expired.expired_ms);
             let expected = derived.is_some_and(|(side, pending)| {
                 side == expired.side
                     && pending.opened_by == expired.transaction
@@ -223,7 +224,7 @@ pub fn replay(account: &mut Account, entry: &Entry) -> Result<(), Divergence> {
             if expected { Ok(()) } else { Err(divergence(expired.transaction, entry, &derived)) }
         }
         Entry::Filled(filled) => {
-            let derived = fire(account, filled.side, filled.stock, filled.fill.price);
+            let derived = fire(account, rules, filled.side, filled.stock, filled.fill.price);
             let expected = Some((filled.transaction, filled.name, filled.fill));
             if derived == expected {
                 Ok(())
@@ -235,10 +236,14 @@ pub fn replay(account: &mut Account, entry: &Entry) -> Result<(), Divergence> {
     }
 }
 
-fn replay_command(account: &mut Account, decided: &CommandDecided) -> Result<(), Divergence> {
+fn replay_command(
+    account: &mut Account,
+    rules: RulesVersion,
+    decided: &CommandDecided,
+) -> Result<(), Divergence> {
     let Action::User { verb, .. } = &decided.command.action else { return Ok(()) };
     let transaction = decided.command.transaction;
-    let stamp = Stamp { transaction, now_ms: decided.applied_ms };
+    let stamp = Stamp { transaction, now_ms: decided.applied_ms, rules };
     let derived = decide(account, stamp, verb, decided.price.map(|used| used.price));
     if derived == decided.outcome {
         Ok(())
@@ -248,8 +253,10 @@ fn replay_command(account: &mut Account, decided: &CommandDecided) -> Result<(),
 }
 
 /// Fires the order of `stock` if `price` satisfies it; returns which command had left it armed.
+/// Every version of the rules so far says the same.
 pub fn fire(
     account: &mut Account,
+    _rules: RulesVersion,
     side: Side,
     stock: Stock,
     price: Price,

@@ -8,6 +8,7 @@ pub mod money;
 pub mod names;
 pub mod outcome;
 pub mod parse;
+pub mod rules;
 mod tables;
 pub mod verbs;
 
@@ -17,3 +18,4 @@ pub use entry::Entry;
 pub use money::{Amount, Money, Price, Shares};
 pub use names::{DumpFile, RequestId, Stock, TransactionNum, UserName};
 pub use outcome::{Accepted, Fill, Outcome, PendingTaken, Reject};
+pub use rules::RulesVersion;

@@ -3,7 +3,7 @@
 use super::script::check;
 use domain::trading::account::Pending;
 use domain::trading::verbs::expiry::{Side, expire_next};
-use domain::trading::{Account, Money, Shares, Stock, TransactionNum};
+use domain::trading::{Account, Money, RulesVersion, Shares, Stock, TransactionNum};
 
 #[test]
 fn a_pending_of_60_000_ms_is_committed_and_one_of_60_001_ms_is_not() {
@@ -109,11 +109,14 @@ fn a_million_pending_buys_expire_without_quadratic_work() {
     let mut account = Account::default();
     account.reserved = Money::from_cents(COUNT as i64);
     account.pending_buys.extend((0..COUNT).map(pending));
-    assert_eq!(expire_next(&mut account, 60_000), None);
+    assert_eq!(expire_next(&mut account, RulesVersion::CURRENT, 60_000), None);
     for number in 0..COUNT {
-        assert_eq!(expire_next(&mut account, 60_001), Some((Side::Buy, pending(number))));
+        assert_eq!(
+            expire_next(&mut account, RulesVersion::CURRENT, 60_001),
+            Some((Side::Buy, pending(number)))
+        );
     }
-    assert_eq!(expire_next(&mut account, 60_001), None);
+    assert_eq!(expire_next(&mut account, RulesVersion::CURRENT, 60_001), None);
     assert_eq!(account.cash.cents(), COUNT as i64);
 }
 
@@ -128,5 +131,5 @@ fn a_pending_at_the_end_of_time_never_expires() {
         accepted_ms: u64::MAX - 1,
     });
     assert_eq!(account.next_deadline_ms(), Some(u64::MAX));
-    assert_eq!(expire_next(&mut account, u64::MAX), None);
+    assert_eq!(expire_next(&mut account, RulesVersion::CURRENT, u64::MAX), None);
 }

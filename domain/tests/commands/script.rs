@@ -20,7 +20,8 @@ use domain::trading::parse::parse_action;
 use domain::trading::verbs::Stamp;
 use domain::trading::verbs::expiry::{self, Side};
 use domain::trading::{
-    Accepted, Entry, Fill, Money, Outcome, Price, Reject, Shares, Stock, TransactionNum,
+    Accepted, Entry, Fill, Money, Outcome, Price, Reject, RulesVersion, Shares, Stock,
+    TransactionNum,
 };
 use std::fmt::Write;
 
@@ -66,12 +67,22 @@ struct Desk {
 impl Desk {
     fn ask(&mut self, what: &str, price: Option<Price>) -> String {
         if what == "expire" {
-            return show_expired(expiry::expire_next(&mut self.account, self.now_ms));
+            return show_expired(expiry::expire_next(
+                &mut self.account,
+                RulesVersion::CURRENT,
+                self.now_ms,
+            ));
         }
         if let Some(order) = what.strip_prefix("fire ") {
             let (side, stock) = order.split_once(' ').expect(order);
             let side = if side == "buy" { Side::Buy } else { Side::Sell };
-            let fired = entry::fire(&mut self.account, side, stock_of(stock), price.unwrap());
+            let fired = entry::fire(
+                &mut self.account,
+                RulesVersion::CURRENT,
+                side,
+                stock_of(stock),
+                price.unwrap(),
+            );
             check_reserves(&self.account);
             return fired.map_or("nothing".to_string(), |(by, name, fill)| {
                 format!("#{by} {name}{}", show_fill(Some(fill)))
@@ -87,7 +98,7 @@ impl Desk {
         let Action::User { verb, .. } = &action else { panic!("{line} is malformed") };
         self.commands += 1;
         let transaction = TransactionNum(self.commands);
-        let stamp = Stamp { transaction, now_ms: self.now_ms };
+        let stamp = Stamp { transaction, now_ms: self.now_ms, rules: RulesVersion::CURRENT };
 
         let before = self.account.clone();
         let outcome = entry::decide(&mut self.account, stamp, verb, price);
@@ -100,7 +111,7 @@ impl Desk {
             CommandDecided { command, applied_ms: self.now_ms, price, outcome: outcome.clone() };
         check_cash(&before, &self.account, &decided);
         let mut replayed = before;
-        entry::replay(&mut replayed, &Entry::Command(decided)).expect(line);
+        entry::replay(&mut replayed, RulesVersion::CURRENT, &Entry::Command(decided)).expect(line);
         assert_eq!(replayed, self.account, "{line} replayed");
         outcome
     }

@@ -9,6 +9,7 @@ mod tamper;
 mod world;
 
 use domain::trading::Account;
+use domain::trading::RulesVersion;
 use domain::trading::codec;
 use domain::trading::entry;
 use proptest::prelude::*;
@@ -59,7 +60,7 @@ proptest! {
             rest = behind;
             let user = entry.account().unwrap().clone();
             let account: &mut Account = accounts.entry(user).or_default();
-            prop_assert_eq!(entry::replay(account, &entry), Ok(()));
+            prop_assert_eq!(entry::replay(account, RulesVersion::CURRENT, &entry), Ok(()));
         }
         prop_assert!(rest.is_empty());
         for user in 0..USERS {
@@ -76,11 +77,11 @@ proptest! {
             let user = entry.account().unwrap().clone();
             let account: &mut Account = accounts.entry(user).or_default();
             for tampered in tamper::tampered(entry) {
-                let found = entry::replay(&mut account.clone(), &tampered);
+                let found = entry::replay(&mut account.clone(), RulesVersion::CURRENT, &tampered);
                 prop_assert!(found.is_err(), "{:?} passes for {:?}", tampered, entry);
                 prop_assert_eq!(found.unwrap_err().transaction, tampered.transaction());
             }
-            prop_assert_eq!(entry::replay(account, entry), Ok(()));
+            prop_assert_eq!(entry::replay(account, RulesVersion::CURRENT, entry), Ok(()));
         }
     }
 }

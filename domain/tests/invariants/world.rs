@@ -9,8 +9,8 @@ use domain::trading::entry::{
 use domain::trading::verbs::Stamp;
 use domain::trading::verbs::expiry::{self, Side};
 use domain::trading::{
-    Accepted, Account, Action, Command, Entry, Fill, Money, Outcome, Price, Shares, Stock,
-    TransactionNum, UserName, Verb,
+    Accepted, Account, Action, Command, Entry, Fill, Money, Outcome, Price, RulesVersion, Shares,
+    Stock, TransactionNum, UserName, Verb,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -71,7 +71,7 @@ impl World {
     fn command(&mut self, user: usize, verb: &Verb, price: Option<Price>) {
         self.commands += 1;
         let transaction = TransactionNum(self.commands);
-        let stamp = Stamp { transaction, now_ms: self.now_ms };
+        let stamp = Stamp { transaction, now_ms: self.now_ms, rules: RulesVersion::CURRENT };
         let cents = price.map(|price| i128::from(price.cents()));
         let expected = self.models[user].run(verb, cents, self.now_ms);
         let outcome = entry::decide(&mut self.accounts[user], stamp, verb, price);
@@ -95,7 +95,8 @@ impl World {
             Side::Buy => model.buy_order_sees(stock, price.cents().into()),
             Side::Sell => model.sell_order_sees(stock, price.cents().into()),
         };
-        let fired = entry::fire(&mut self.accounts[user], side, stock, price);
+        let fired =
+            entry::fire(&mut self.accounts[user], RulesVersion::CURRENT, side, stock, price);
         assert_eq!(fired.is_some(), expected, "{side:?} of {stock} at {price}");
         let Some((transaction, name, fill)) = fired else { return };
         self.seen.insert(format!("fired {side:?}"));
@@ -115,7 +116,8 @@ impl World {
         let expected = self.models[user].time_passes(self.now_ms);
         let mut expired = 0;
         let mut last = None;
-        while let Some((side, pending)) = expiry::expire_next(&mut self.accounts[user], self.now_ms)
+        while let Some((side, pending)) =
+            expiry::expire_next(&mut self.accounts[user], RulesVersion::CURRENT, self.now_ms)
         {
             assert!(last.replace(pending.opened_by) < Some(pending.opened_by), "oldest first");
             expired += 1;

@@ -16,7 +16,8 @@ use domain::trading::command::{Action, Verb};
 use domain::trading::entry::{self, CommandDecided};
 use domain::trading::verbs::{self, Stamp};
 use domain::trading::{
-    Accepted, Account, Command, Entry, Outcome, Reject, Stock, TransactionNum, UserName,
+    Accepted, Account, Command, Entry, Outcome, Reject, RulesVersion, Stock, TransactionNum,
+    UserName,
 };
 use output::note_watched;
 use rustc_hash::FxHashSet;
@@ -27,6 +28,7 @@ use std::time::Duration;
 /// The accounts of one worker and the rules that run on them.
 pub struct Engine {
     clock: Clock,
+    rules: RulesVersion,
     accounts: Accounts,
     prices: Prices,
     /// When the oldest pending of an account runs out (Unix milliseconds): one timer an account.
@@ -69,10 +71,16 @@ impl Asked<'_> {
 }
 
 impl Engine {
-    /// An engine that owns `accounts`. Their armed orders are the first news.
-    pub fn new(clock: Clock, accounts: impl IntoIterator<Item = (UserName, Account)>) -> Engine {
+    /// An engine that owns `accounts` and decides by `rules`. Their armed orders are the first
+    /// news.
+    pub fn new(
+        clock: Clock,
+        rules: RulesVersion,
+        accounts: impl IntoIterator<Item = (UserName, Account)>,
+    ) -> Engine {
         let mut engine = Engine {
             clock,
+            rules,
             accounts: Accounts::default(),
             prices: Prices::default(),
             timers: BinaryHeap::new(),
@@ -283,7 +291,7 @@ impl Engine {
         let transaction = asked.command.transaction;
         self.expire_account(id, now_ms);
         let account = &self.accounts.slot(id).account;
-        let wanted = verbs::price_wanted(account, verb).unwrap_or(None);
+        let wanted = verbs::price_wanted(account, self.rules, verb).unwrap_or(None);
         // The log shows the price that these use, so an answer that comes later under the same
         // number is not taken for it.
         let may_refresh = matches!(verb, Verb::Buy(..) | Verb::Sell(..) | Verb::Quote(..));
@@ -306,7 +314,7 @@ impl Engine {
         let Action::User { verb, .. } = &asked.command.action else {
             return (Step::Decided, self.decide_unowned(asked, now));
         };
-        let stamp = Stamp { transaction, now_ms };
+        let stamp = Stamp { transaction, now_ms, rules: self.rules };
         let slot = self.accounts.slot(id);
         let account = &mut slot.account;
         let order = verb.order();

@@ -75,8 +75,8 @@ impl Engine {
     }
 
     pub(super) fn expire_account(&mut self, id: SlotId, now_ms: u64) {
-        let slot = self.accounts.slot(id);
-        while let Some((side, pending)) = expiry::expire_next(&mut slot.account, now_ms) {
+        let (rules, slot) = (self.rules, self.accounts.slot(id));
+        while let Some((side, pending)) = expiry::expire_next(&mut slot.account, rules, now_ms) {
             let expired = PendingExpired {
                 transaction: pending.opened_by,
                 user: slot.user.clone(),
@@ -109,7 +109,8 @@ impl Engine {
         }
         // A price that ran out while the account was parked counts as none.
         let fresh = quote.is_fresh(now);
-        let fired = fresh.then(|| entry::fire(&mut slot.account, *side, stock, quote.price));
+        let rules = self.rules;
+        let fired = fresh.then(|| entry::fire(&mut slot.account, rules, *side, stock, quote.price));
         let Some((transaction, name, fill)) = fired.flatten() else {
             let compared = fresh.then_some(quote.sent);
             let order = armed_orders::one(&slot.user, &slot.account, *side, stock, compared);

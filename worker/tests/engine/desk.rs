@@ -17,7 +17,8 @@ use bus::{
 use domain::trading::parse::parse_action;
 use domain::trading::verbs::expiry::Side;
 use domain::trading::{
-    Account, Action, Command, CommandName, Entry, Price, Stock, TransactionNum, UserName, codec,
+    Account, Action, Command, CommandName, Entry, Price, RulesVersion, Stock, TransactionNum,
+    UserName, codec,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -77,7 +78,7 @@ impl Desk {
     pub(crate) fn with(accounts: impl IntoIterator<Item = (UserName, Account)>) -> Desk {
         let clock = Clock::virtual_at(Clock::VIRTUAL_START_UNIX_MS);
         Desk {
-            engine: Engine::new(clock.clone(), accounts),
+            engine: Engine::new(clock.clone(), RulesVersion::CURRENT, accounts),
             clock,
             client: client(),
             commands: 0,

@@ -5,7 +5,9 @@ use crate::desk::{Desk, Happened, stock_of};
 use bus::clock::Moment;
 use bus::quotes::QUOTE_TTL;
 use bus::{FreshQuote, QuoteAsk, QuoteResult};
-use domain::trading::{Account, Action, Entry, Price, Stock, TransactionNum, UserName};
+use domain::trading::{
+    Account, Action, Entry, Price, RulesVersion, Stock, TransactionNum, UserName,
+};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::HashMap;
@@ -181,7 +183,7 @@ impl Play {
     fn compare(&self) {
         let mut ledger = Ledger::default();
         for entry in &self.desk.entries {
-            ledger.replay(entry).unwrap();
+            ledger.replay(RulesVersion::CURRENT, entry).unwrap();
         }
         let accounts: HashMap<&UserName, &Account> = self.desk.engine.accounts().collect();
         assert_eq!(ledger.accounts().iter().collect::<HashMap<_, _>>(), accounts);

@@ -5,6 +5,7 @@
 use crate::desk::{Desk, client, wait};
 use bus::{Reply, ReplyTo};
 use domain::trading::Entry;
+use domain::trading::RulesVersion;
 use std::time::Duration;
 use worker::Ledger;
 
@@ -150,7 +151,7 @@ async fn a_command_from_the_future_is_received_now() {
     for entry in &desk.entries {
         let Entry::Command(decided) = entry else { panic!("{entry:?}") };
         assert_eq!((decided.command.received_ms, decided.applied_ms), (now_ms, now_ms));
-        ledger.replay(entry).unwrap();
+        ledger.replay(RulesVersion::CURRENT, entry).unwrap();
     }
     assert_eq!(desk.entries.len(), 3);
     assert_eq!(desk.engine.next_deadline_ms(), Some(now_ms + 60_000));

@@ -171,7 +171,11 @@ fn an_account_is_read_back_with_all_it_holds() {
         let (name, rest) = line.split_once(',').unwrap();
         let name = CommandName::parse(name.as_bytes()).unwrap();
         let Action::User { verb, .. } = parse_action(name, Some(rest.as_bytes())) else { panic!() };
-        let stamp = Stamp { transaction: TransactionNum(transaction as u64 + 1), now_ms: 1000 };
+        let stamp = Stamp {
+            transaction: TransactionNum(transaction as u64 + 1),
+            now_ms: 1000,
+            rules: RulesVersion::CURRENT,
+        };
         verbs::apply(&mut account, stamp, &verb, price).unwrap();
         account.recent.push(RecentCommand {
             transaction: stamp.transaction,

@@ -1,6 +1,6 @@
 //! Expiry: a pending buy or sell that is not committed within 60 s is released.
 
-use super::{Account, Pending, enumeration};
+use super::{Account, Pending, RulesVersion, enumeration};
 use std::collections::VecDeque;
 
 enumeration! {
@@ -14,8 +14,13 @@ enumeration! {
 }
 
 /// Releases the oldest pending buy or sell that is past its 60 s at `now_ms`: the cost returns to
-/// cash, or the shares return. Call again until there is none.
-pub fn expire_next(account: &mut Account, now_ms: u64) -> Option<(Side, Pending)> {
+/// cash, or the shares return. Call again until there is none. Every version of the rules so far
+/// says the same.
+pub fn expire_next(
+    account: &mut Account,
+    _rules: RulesVersion,
+    now_ms: u64,
+) -> Option<(Side, Pending)> {
     let due = |stack: &VecDeque<Pending>| {
         stack.front().copied().filter(|oldest| oldest.is_expired(now_ms))
     };

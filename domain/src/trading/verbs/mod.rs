@@ -5,7 +5,7 @@ use super::account::{self, Account, ArmedBy, Pending, SellOrder};
 use super::command::{CommandName, Verb};
 use super::outcome::{Accepted, Fill, PendingTaken, Reject};
 use super::tables::enumeration;
-use super::{Amount, Money, Price, Shares, Stock, TransactionNum};
+use super::{Amount, Money, Price, RulesVersion, Shares, Stock, TransactionNum};
 use std::collections::VecDeque;
 
 mod add;
@@ -25,13 +25,15 @@ mod set_buy_trigger;
 mod set_sell_amount;
 mod set_sell_trigger;
 
-/// Which command is carried out, and when.
+/// Which command is carried out, when, and by which rules.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
     /// The command's number.
     pub transaction: TransactionNum,
     /// The time it takes effect, in Unix milliseconds.
     pub now_ms: u64,
+    /// The rules that decide it.
+    pub rules: RulesVersion,
 }
 
 impl Stamp {
@@ -41,7 +43,12 @@ impl Stamp {
 }
 
 /// The stock whose fresh price `verb` needs, or why it is refused before any quote is asked for.
-pub fn price_wanted(account: &Account, verb: &Verb) -> Result<Option<Stock>, Reject> {
+/// Every version of the rules so far says the same.
+pub fn price_wanted(
+    account: &Account,
+    _rules: RulesVersion,
+    verb: &Verb,
+) -> Result<Option<Stock>, Reject> {
     if let Verb::Quote(stock) = verb {
         return Ok(Some(*stock));
     }
@@ -78,7 +85,7 @@ pub fn apply(
     price: Option<Price>,
 ) -> Result<Accepted, Reject> {
     // With a price at hand each verb makes its own checks again, and once is enough.
-    if price.is_none() && price_wanted(account, verb)?.is_some() {
+    if price.is_none() && price_wanted(account, stamp.rules, verb)?.is_some() {
         return Err(Reject::QuoteUnavailable);
     }
     let needs_none =
