@@ -51,6 +51,9 @@ pub enum Command {
     /// Run the commands of workload files and write the audit log, the accounts and a report
     Replay(Box<ReplayOptions>),
     /// Check an XML audit log: its form, every rule, every cent
+    ///
+    /// Exit codes: 0 the log is good, 1 it is bad, 2 it or a workload cannot be read, or the
+    /// command line is wrong.
     Verify(VerifyOptions),
     /// Look at the log of a run: find entries, tell a transaction, tell an account as it was
     #[command(subcommand)]

@@ -15,6 +15,7 @@ mod system;
 mod terminal;
 mod up;
 mod urls;
+mod usage;
 mod verify;
 mod workload_files;
 
@@ -28,7 +29,8 @@ use std::process::ExitCode;
 
 /// Why a command ended without doing what was asked.
 enum Failure {
-    /// The command line asks for what cannot be: exit code 2.
+    /// The command line asks for what cannot be, or there is nothing to give a verdict on: exit
+    /// code 2.
     Usage(anyhow::Error),
     /// Something went wrong: exit code 1.
     Fault(anyhow::Error),
@@ -41,9 +43,14 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let colored = terminal::set_colors();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::tell(&error),
+    };
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(move || terminal::LogLines { colored })
+        .with_ansi(colored)
         .with_max_level(cli.log_level())
         .with_target(false)
         .init();

@@ -3,14 +3,16 @@
 use crate::Failure;
 use crate::audit::table::aligned;
 use crate::audit::{AnswerForm, Data};
+use crate::keys::now_ms;
 use crate::restore;
-use crate::terminal::{say, warn};
+use crate::terminal::{say, shortened, warn, width};
 use anyhow::anyhow;
 use audit_logger::query::filter::OutcomeIs;
+use audit_logger::query::record::time_text;
 use audit_logger::query::scan::scan;
 use audit_logger::query::{Catalogue, Filter, Order};
 use clap::Args;
-use console::style;
+use console::{measure_text_width, style};
 use domain::trading::account::ArmedBy;
 use domain::trading::verbs::expiry::Side;
 use domain::trading::verbs::orders;
@@ -20,6 +22,9 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+
+/// What is left of a user's name at least where the terminal is narrow.
+const SHORTEST_NAME: usize = 8;
 
 #[derive(Args)]
 pub struct OrdersOptions {
@@ -51,9 +56,12 @@ fn parse_stock(text: &str) -> Result<Stock, &'static str> {
 #[derive(Serialize)]
 struct StockOrders {
     stock: String,
-    /// The last price in the log, in dollars, and how long before the end of the log it came.
+    /// The last price in the log, in dollars, and how old it is now.
     price: Option<String>,
     price_age_s: Option<f64>,
+    /// When it came, in Unix milliseconds.
+    #[serde(skip)]
+    price_ms: u64,
     /// How many there are, also where fewer are shown.
     armed: usize,
     orders: Vec<ArmedOrder>,
@@ -111,6 +119,8 @@ pub fn run(options: &OrdersOptions) -> Result<ExitCode, Failure> {
         }
     }
     let prices = last_prices(&catalogue, by_stock.keys().copied().collect())?;
+    // The log's time is ahead of the machine's where its clock ran faster.
+    let now_ms = now_ms().max(restored.last_ms);
     let mut found = Vec::new();
     for (stock, mut orders) in by_stock {
         let price = prices.get(&stock).copied();
@@ -123,7 +133,8 @@ pub fn run(options: &OrdersOptions) -> Result<ExitCode, Failure> {
         found.push(StockOrders {
             stock: stock.to_string(),
             price: price.map(|(price, _)| price.to_string()),
-            price_age_s: price.map(|(_, at)| restored.last_ms.saturating_sub(at) as f64 / 1e3),
+            price_age_s: price.map(|(_, at)| now_ms.saturating_sub(at) as f64 / 1e3),
+            price_ms: price.map_or(0, |(_, at)| at),
             armed,
             orders,
         });
@@ -131,7 +142,7 @@ pub fn run(options: &OrdersOptions) -> Result<ExitCode, Failure> {
     match options.format {
         AnswerForm::Json => say(serde_json::to_string_pretty(&found)?),
         AnswerForm::Table if found.is_empty() => warn("no order is armed"),
-        AnswerForm::Table => say(told(&found).trim_end()),
+        AnswerForm::Table => say(told(&found, width()).trim_end()),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -227,18 +238,40 @@ fn last_prices(
     Ok(last)
 }
 
-fn told(found: &[StockOrders]) -> String {
-    let rows: Vec<_> = found.iter().flat_map(|stock| stock.orders.iter().map(row)).collect();
+/// How old a price is; of one that is older than a day, when it came.
+fn age(stock: &StockOrders) -> String {
+    match stock.price_age_s {
+        Some(age) if age < 120.0 => format!("{age:.0} s old"),
+        Some(age) if age < 86_400.0 => format!("{} min old", (age / 60.0) as u64),
+        _ => format!("of {}", time_text(stock.price_ms)),
+    }
+}
+
+/// The orders as lines of `width` columns, if that can be.
+fn told(found: &[StockOrders], width: Option<usize>) -> String {
+    let orders = || found.iter().flat_map(|stock| &stock.orders);
     // Aligned together, so that what is compared stands in one column.
-    let table = aligned(&rows, &[2, 4, 5]);
+    let table = |rows: Vec<Vec<String>>| aligned(&rows, &[2, 4, 5]);
+    let too_wide = |table: &str| {
+        let widest = table.lines().map(measure_text_width).max().unwrap_or(0);
+        widest.saturating_sub(width.unwrap_or(usize::MAX))
+    };
+    let mut text = table(orders().map(|order| row(order, usize::MAX, false)).collect());
+    if too_wide(&text) > 0 {
+        text = table(orders().map(|order| row(order, usize::MAX, true)).collect());
+        let longest = orders().map(|order| order.user.len()).max().unwrap_or(0);
+        let room = longest.saturating_sub(too_wide(&text)).max(SHORTEST_NAME);
+        text = table(orders().map(|order| row(order, room, true)).collect());
+    }
+    let table = text;
     let mut lines = table.lines();
     let mut text = String::new();
     let mut all = 0;
     for stock in found {
         all += stock.armed;
-        let price = match (&stock.price, stock.price_age_s) {
-            (Some(price), Some(age)) => format!("{price}, {age:.0} s old"),
-            _ => "no price yet".to_string(),
+        let price = match &stock.price {
+            Some(price) => format!("{price}, {}", age(stock)),
+            None => "no price yet".to_string(),
         };
         text.push_str(&format!("{}  {price}\n", style(&stock.stock).bold()));
         for line in lines.by_ref().take(stock.orders.len()) {
@@ -258,22 +291,80 @@ fn told(found: &[StockOrders]) -> String {
     text
 }
 
-fn row(order: &ArmedOrder) -> Vec<String> {
+fn row(order: &ArmedOrder, name: usize, short: bool) -> Vec<String> {
     let distance = match order.distance_percent {
         Some(percent) if percent <= 0.0 => "met".to_string(),
         Some(percent) => format!("{percent:.2} %"),
         None => String::new(),
     };
-    let how = if order.side == "buy" { "at or below" } else { "at or above" };
+    let how = match (order.side, short) {
+        ("buy", false) => "at or below",
+        ("buy", true) => "<=",
+        (_, false) => "at or above",
+        (_, true) => ">=",
+    };
     let size = match order.reserved_shares {
         Some(1) => "1 share".to_string(),
         Some(shares) => format!("{} shares", HumanCount(shares)),
         None => order.amount.clone(),
     };
     let mut by = format!("by #{}", order.armed_by);
-    if order.waits_for_less() {
+    if order.waits_for_less() && short {
+        by.push_str(&format!(", from {}", order.fires_at));
+    } else if order.waits_for_less() {
         by.push_str(&format!("  pays for a share from {} down", order.fires_at));
     }
-    let (side, trigger, user) = (order.side.to_string(), order.trigger.clone(), order.user.clone());
+    let user = shortened(&order.user, name).into_owned();
+    let (side, trigger) = (order.side.to_string(), order.trigger.clone());
     vec![String::new(), side, size, how.to_string(), trigger, distance, user, by]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(age_s: f64) -> Vec<StockOrders> {
+        let order = ArmedOrder {
+            side: "sell",
+            user: "n".repeat(64),
+            trigger: "1000000.00".to_string(),
+            fires_at: "1000000.00".to_string(),
+            amount: "1000000.00".to_string(),
+            reserved_shares: Some(10_000),
+            distance_percent: Some(123.45),
+            armed_by: 1_000_000,
+            fires_at_cents: 1,
+            to_go_cents: 1,
+        };
+        vec![StockOrders {
+            stock: "ABC".to_string(),
+            price: Some("41.07".to_string()),
+            price_age_s: Some(age_s),
+            price_ms: 1_767_225_600_000,
+            armed: 1,
+            orders: vec![order],
+        }]
+    }
+
+    #[test]
+    fn orders_fit_seventy_five_columns() {
+        for width in [75, 80, 100] {
+            let text = told(&found(12.0), Some(width));
+            assert!(text.lines().all(|line| measure_text_width(line) <= width), "{text}");
+            assert!(text.contains("1000000.00") && text.contains("by #1000000"), "{text}");
+        }
+        assert!(told(&found(12.0), None).contains(&"n".repeat(64)));
+    }
+
+    #[test]
+    fn a_price_grows_old() {
+        for (age, shown) in [
+            (0.4, "41.07, 0 s old"),
+            (61.0, "41.07, 61 s old"),
+            (3_600.0, "41.07, 60 min old"),
+            (90_000.0, "41.07, of 2026-01-01T00:00:00"),
+        ] {
+            assert!(told(&found(age), None).contains(shown), "{}", told(&found(age), None));
+        }
+    }
 }

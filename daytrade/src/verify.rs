@@ -1,4 +1,4 @@
-//! `daytrade verify`.
+//! `daytrade verify`: exit code 0 for a good log, 1 for a bad one, 2 where there is no verdict.
 
 use crate::Failure;
 use crate::cli::VerifyOptions;
@@ -13,6 +13,11 @@ use std::process::ExitCode;
 const READ_BUFFER: usize = 1 << 20;
 
 pub fn run(options: VerifyOptions) -> Result<ExitCode, Failure> {
+    // A log that cannot be read is not a bad one.
+    check(options).map_err(Failure::Usage)
+}
+
+fn check(options: VerifyOptions) -> anyhow::Result<ExitCode> {
     let log = BufReader::with_capacity(READ_BUFFER, open(&options.log)?);
     let mut workload = chain(&options.workload)?;
     let settings = Options {

@@ -1,7 +1,7 @@
 //! What the checker hands back, and how it reads in a terminal.
 
 use super::codes::Code;
-use super::findings::{Finding, FindingKind};
+use super::findings::{Finding, FindingKind, quoted};
 use super::money::Dollars;
 use super::schema::ElementKind;
 use super::words::{Movement, Verb, Way};
@@ -194,7 +194,7 @@ impl VerifyReport {
         writeln!(f, "\nLog")?;
         let scope = match &self.scope {
             LogScope::Complete => "complete: ends in a global DUMPLOG".to_string(),
-            LogScope::User(user) => format!("of the user {user} alone"),
+            LogScope::User(user) => format!("of the user {} alone", quoted(user.as_bytes())),
             LogScope::Open => {
                 "does not end in a global DUMPLOG: gaps are not looked for".to_string()
             }

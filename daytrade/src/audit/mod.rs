@@ -31,12 +31,19 @@ use std::process::ExitCode;
 #[derive(Subcommand)]
 pub enum AuditCommand {
     /// Find entries by user, stock, command, outcome, transaction, time, amount or text
+    ///
+    /// The exit code is 0 also where no entry fits: standard error says so, and standard output is
+    /// empty (of CSV, the head). In CSV, a cell that a spreadsheet would take for a formula has a
+    /// ' in front.
     Search(search::SearchOptions),
     /// Tell one transaction with all that came of it
     Show(show::ShowOptions),
     /// Tell an account as it was right after a transaction
     At(at::AtOptions),
     /// Write entries as XML, JSON lines, CSV or Parquet
+    ///
+    /// In CSV, a cell that a spreadsheet would take for a formula (it begins with = + - @, a tab or
+    /// a line break, and is no number) has a ' in front.
     Export(export::ExportOptions),
     /// Count commands, refusals, users and quotes
     Stats(stats::StatsOptions),

@@ -44,7 +44,25 @@ pub fn put_csv(record: &Record, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// What a spreadsheet begins a formula with, also where it skips white space or takes full-width
+/// forms for the same.
+const FORMULA: [char; 11] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// Whether the text is a plain decimal, with or without a sign.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    all(whole) && all(fraction)
+}
+
+/// Appends a cell. One that a spreadsheet would take for a formula gets a `'` in front, which
+/// makes it a text; numbers stay numbers.
 fn put_field(text: &str, out: &mut Vec<u8>) {
+    let formula = text.starts_with(FORMULA) && !is_number(text);
+    let escaped = formula.then(|| format!("'{text}"));
+    let text = escaped.as_deref().unwrap_or(text);
     if !text.contains([',', '"', '\n', '\r']) {
         out.extend_from_slice(text.as_bytes());
         return;
@@ -67,6 +85,28 @@ pub fn put_out(bytes: &[u8]) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for (text, cell) in [
+            ("=HYPERLINK(\"http://evil\")", "\"'=HYPERLINK(\"\"http://evil\"\")\""),
+            ("+1+cmd|' /C calc'!A0", "'+1+cmd|' /C calc'!A0"),
+            ("-2+3", "'-2+3"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "\"'\r=1\""),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("-", "'-"),
+            ("-12.34", "-12.34"),
+            ("+5", "+5"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ] {
+            let mut out = Vec::new();
+            put_field(text, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), cell, "{text:?}");
+        }
+    }
 
     #[test]
     fn a_field_of_csv_is_one_field_whatever_it_holds() {

@@ -2,15 +2,19 @@
 
 use super::AnswerForm;
 use super::place::Place;
-use super::table::{cash, printable};
+use super::table::cash;
 use crate::Failure;
-use crate::terminal::say;
+use crate::terminal::{say, shortened, width};
 use audit_logger::query::Record;
 use audit_logger::query::history::{Change, Story, story};
 use clap::Args;
 use console::style;
+use domain::text::visible;
 use std::fmt::Write;
 use std::process::ExitCode;
+
+/// The longest name on a terminal: good ones have at most 64 characters.
+const LONGEST_SHOWN: usize = 120;
 
 #[derive(Args)]
 pub struct ShowOptions {
@@ -50,7 +54,7 @@ fn told(story: &Story) -> String {
         let _ = writeln!(text, "\nentry {}  {}{other}", record.entry, record.time);
         let _ = writeln!(text, "  {}", sentence(record));
         if let Some(message) = &record.message {
-            let _ = writeln!(text, "  {}", printable(message));
+            let _ = writeln!(text, "  {}", visible(message));
         }
         if let Some(change) = &step.account {
             put_change(change, record, &mut text);
@@ -63,7 +67,7 @@ fn told(story: &Story) -> String {
 fn sentence(record: &Record) -> String {
     let mut words: Vec<String> = Vec::new();
     let given = [&record.command, &record.user, &record.stock, &record.amount, &record.file];
-    words.extend(given.into_iter().flatten().map(|word| printable(word)));
+    words.extend(given.into_iter().flatten().map(|word| shown(word)));
     let outcome = match record.outcome.as_str() {
         "accepted" => style("accepted").green(),
         "quote" => style("the quote server answered").dim(),
@@ -86,13 +90,22 @@ fn sentence(record: &Record) -> String {
     line
 }
 
+/// What somebody gave for a name, on a terminal in part where it is long.
+fn shown(word: &str) -> String {
+    let word = visible(word);
+    match width() {
+        Some(_) => shortened(&word, LONGEST_SHOWN).into_owned(),
+        None => word.into_owned(),
+    }
+}
+
 fn put_change(change: &Change, record: &Record, text: &mut String) {
     let (before, after) = (&change.before, &change.after);
     if before == after {
         let _ = writeln!(text, "  account   unchanged, cash {}", after.cash);
         return;
     }
-    let stock = record.stock.as_deref().unwrap_or_default();
+    let stock = shown(record.stock.as_deref().unwrap_or_default());
     let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let lines = [
         ("cash".to_string(), before.cash.clone(), after.cash.clone()),

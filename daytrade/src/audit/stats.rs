@@ -3,17 +3,21 @@
 use super::AnswerForm;
 use super::filter::FilterArgs;
 use super::place::Place;
-use super::table::{aligned, printable};
+use super::table::aligned;
 use crate::Failure;
-use crate::terminal::say;
+use crate::terminal::{say, shortened, width};
 use audit_logger::query::Source;
 use audit_logger::query::record::time_text;
 use audit_logger::query::stats::{Asked, Decided, Stats};
 use clap::Args;
 use console::style;
+use domain::text::visible;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+
+/// What a column of counts takes at most.
+const COUNT_WIDTH: usize = 16;
 
 #[derive(Args)]
 pub struct StatsOptions {
@@ -185,7 +189,10 @@ impl Answer {
             rejects.into_iter().map(|(code, found)| vec![code.to_string(), count(*found)]);
         section(&["rejected for", "commands"], rejects.collect());
         let users = self.top_users.iter();
-        let users = users.map(|user| vec![printable(&user.user), count(user.commands)]);
+        let room = width().map_or(usize::MAX, |width| width.saturating_sub(COUNT_WIDTH).max(8));
+        let users = users.map(|user| {
+            vec![shortened(&visible(&user.user), room).into_owned(), count(user.commands)]
+        });
         section(&[&format!("user (of {})", count(self.users)), "commands"], users.collect());
         let stocks = self.top_stocks.iter().map(|found| {
             let asked = found.asked;

@@ -191,16 +191,26 @@ fn tell(answer: &Answer, store: &Store) {
         return;
     };
     let ago = HumanDuration(Duration::from_secs_f64(ago));
-    let rate = HumanCount(answer.entries_per_s as u64);
     say(format_args!("position  entry {}, {ago} ago", HumanCount(answer.stored_entries)));
     say(format_args!(
         "lag       {} entries, {:.1} s",
         HumanCount(answer.lag_entries),
         answer.lag_s
     ));
-    say(format_args!("rate      {rate} entries/s when it last took any"));
+    say(format_args!("rate      {}", rate(answer.entries_per_s)));
     if let Some(dead) = answer.dead_letters {
         say(format_args!("refused   {} entries for good", HumanCount(dead)));
+    }
+}
+
+/// A rate is measured between two batches that follow each other: of a few entries there is none.
+fn rate(entries_per_s: f64) -> String {
+    match entries_per_s {
+        rate if rate >= 10.0 => {
+            format!("{} entries/s when it last took any", HumanCount(rate as u64))
+        }
+        rate if rate > 0.0 => format!("{rate:.2} entries/s when it last took any"),
+        _ => "not measured: the store took all at once".to_string(),
     }
 }
 
@@ -263,4 +273,16 @@ pub fn follow(options: &FollowOptions) -> Result<ExitCode, Failure> {
 
 fn runtime() -> anyhow::Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rate_is_not_a_rate_of_zero() {
+        assert_eq!(rate(1234.5), "1,234 entries/s when it last took any");
+        assert_eq!(rate(0.25), "0.25 entries/s when it last took any");
+        assert!(rate(0.0).starts_with("not measured"));
+    }
 }

@@ -1,42 +1,74 @@
 //! Records as a table that fits the terminal, and other aligned text.
 
+use crate::terminal::shortened;
 use audit_logger::query::Record;
 use console::{Style, measure_text_width, truncate_str};
+use domain::text::visible;
 
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// The narrowest a message is still worth showing.
-const MESSAGE_MIN: usize = 12;
+/// Where nothing is cut, columns are aligned up to this width: one long name does not push every
+/// line apart.
+const ALIGNED_TO: usize = 40;
 
-/// A column: its head, whether it is aligned to the right, and its text.
+/// A column: its head, whether it is aligned to the right, the narrowest that it is still worth
+/// showing where its text may be cut, and its text.
 struct Column {
     head: &'static str,
     right: bool,
+    least: Option<usize>,
     cell: fn(&Record) -> String,
+}
+
+const fn fixed(head: &'static str, right: bool, cell: fn(&Record) -> String) -> Column {
+    Column { head, right, least: None, cell }
 }
 
 /// In the order they are shown. The message is the last, and takes what is left.
 const COLUMNS: [Column; 12] = [
-    Column { head: "entry", right: true, cell: |record| record.entry.to_string() },
-    Column { head: "tx", right: true, cell: |record| record.transaction.to_string() },
-    Column { head: "time (UTC)", right: false, cell: |record| time(&record.time) },
-    Column { head: "user", right: false, cell: |record| text(&record.user) },
-    Column { head: "command", right: false, cell: |record| text(&record.command) },
-    Column { head: "stock", right: false, cell: |record| text(&record.stock) },
-    Column { head: "amount", right: true, cell: |record| text(&record.amount) },
-    Column { head: "outcome", right: false, cell: |record| record.outcome.clone() },
-    Column { head: "price", right: true, cell: price },
-    Column { head: "shares", right: true, cell: |record| number(record.shares) },
-    Column { head: "cash", right: true, cell: |record| cash(record.cash_change.as_deref()) },
-    Column { head: "message", right: false, cell: message },
+    fixed("entry", true, |record| record.entry.to_string()),
+    fixed("tx", true, |record| record.transaction.to_string()),
+    fixed("time (UTC)", false, |record| time(&record.time)),
+    Column { head: "user", right: false, least: Some(7), cell: |record| text(&record.user) },
+    Column { head: "command", right: false, least: None, cell: |record| text(&record.command) },
+    Column { head: "stock", right: false, least: Some(5), cell: |record| text(&record.stock) },
+    Column { head: "amount", right: true, least: Some(10), cell: |record| text(&record.amount) },
+    fixed("outcome", false, |record| visible(&record.outcome).into_owned()),
+    fixed("price", true, price),
+    fixed("shares", true, |record| number(record.shares)),
+    fixed("cash", true, |record| cash(record.cash_change.as_deref())),
+    Column { head: "message", right: false, least: Some(12), cell: message },
 ];
 
-/// Columns that go where the terminal is too narrow, the first of them first.
-const DROPPED: [&str; 6] = ["entry", "shares", "price", "cash", "message", "amount"];
+/// What is done where the terminal is too narrow, one after the other.
+enum Saving {
+    /// The column is left out.
+    Drop(&'static str),
+    /// Times lose their year and their milliseconds.
+    ShortTimes,
+    /// The column may be cut to so many columns of the terminal.
+    Cut(&'static str, usize),
+}
+
+const SAVINGS: [Saving; 13] = [
+    Saving::Drop("entry"),
+    Saving::Drop("shares"),
+    Saving::ShortTimes,
+    Saving::Drop("price"),
+    Saving::Drop("cash"),
+    Saving::Drop("message"),
+    Saving::Drop("amount"),
+    Saving::Drop("stock"),
+    Saving::Drop("time (UTC)"),
+    Saving::Cut("outcome", 8),
+    Saving::Cut("command", 8),
+    Saving::Drop("command"),
+    Saving::Drop("user"),
+];
 
 fn text(text: &Option<String>) -> String {
-    printable(text.as_deref().unwrap_or_default())
+    visible(text.as_deref().unwrap_or_default()).into_owned()
 }
 
 fn number(number: Option<u64>) -> String {
@@ -45,6 +77,11 @@ fn number(number: Option<u64>) -> String {
 
 fn time(text: &str) -> String {
     text.trim_end_matches('Z').replacen('T', " ", 1)
+}
+
+/// `01-31 12:00:00` of `2026-01-31 12:00:00.000`.
+fn short_time(text: &str) -> &str {
+    text.get(5..19).unwrap_or(text)
 }
 
 fn price(record: &Record) -> String {
@@ -63,23 +100,32 @@ pub fn cash(change: Option<&str>) -> String {
 
 fn message(record: &Record) -> String {
     let parts = [record.file.as_deref(), record.message.as_deref()];
-    printable(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "))
+    visible(&parts.into_iter().flatten().collect::<Vec<_>>().join(": ")).into_owned()
 }
 
-/// `text` without what would move the cursor or change its colour: it came from a user.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
+/// A column that is shown.
+struct Shown {
+    /// Its place in [`COLUMNS`].
+    at: usize,
+    /// As wide as its text.
+    natural: usize,
+    /// The narrowest that it may be.
+    least: usize,
+    width: usize,
 }
 
 /// Which columns are shown, and how wide.
 pub struct Layout {
-    columns: Vec<(usize, usize)>,
+    columns: Vec<Shown>,
+    /// The width of the terminal: what is wider is cut.
+    fits: Option<usize>,
+    short_times: bool,
 }
 
 impl Layout {
-    /// A layout for `records` in `width` characters. With `more` to come, columns are as wide as
-    /// what usually stands in them.
-    pub fn new(records: &[Record], width: usize, more: bool) -> Layout {
+    /// A layout for `records` in `width` columns of a terminal; without a width nothing is left out
+    /// or cut. With `more` to come, columns are as wide as what usually stands in them.
+    pub fn new(records: &[Record], width: Option<usize>, more: bool) -> Layout {
         let usual = |head: &str| match head {
             "entry" | "tx" => 6,
             "time (UTC)" => 23,
@@ -95,40 +141,77 @@ impl Layout {
             let widest = widest.max().unwrap_or(0);
             // A column without anything in it says nothing.
             if more || widest > 0 {
-                let least = if more { usual(column.head) } else { 0 };
-                columns.push((at, widest.max(column.head.len()).max(least)));
+                let usual = if more { usual(column.head) } else { 0 };
+                let natural = widest.max(column.head.len()).max(usual);
+                let least = column.least.map_or(natural, |least| least.min(natural));
+                columns.push(Shown { at, natural, least, width: natural.min(ALIGNED_TO) });
             }
         }
-        for dropped in DROPPED {
-            if fitted(&columns, width) {
-                break;
-            }
-            columns.retain(|(at, _)| COLUMNS[*at].head != dropped);
+        let mut layout = Layout { columns, fits: width, short_times: false };
+        if let Some(width) = width {
+            layout.fit(width);
         }
-        let mut layout = Layout { columns };
-        layout.shorten_message(width);
         layout
     }
 
-    fn shorten_message(&mut self, width: usize) {
-        let others: usize = self.columns.iter().map(|(_, wide)| wide + GAP.len()).sum();
-        if let Some((at, wide)) = self.columns.last_mut()
-            && COLUMNS[*at].head == "message"
-        {
-            let left = width.saturating_sub(others - *wide - GAP.len());
-            *wide = (*wide).min(left.max(MESSAGE_MIN));
+    fn fit(&mut self, width: usize) {
+        for saving in &SAVINGS {
+            if self.at_least() <= width {
+                break;
+            }
+            match *saving {
+                Saving::Drop(head) => self.columns.retain(|column| COLUMNS[column.at].head != head),
+                Saving::Cut(head, least) => {
+                    let named = self.columns.iter_mut().filter(|it| COLUMNS[it.at].head == head);
+                    named.for_each(|column| column.least = column.least.min(least));
+                }
+                Saving::ShortTimes => {
+                    self.short_times = true;
+                    let times = self.columns.iter_mut().filter(|it| it.natural == 23);
+                    let times = times.filter(|it| COLUMNS[it.at].head == "time (UTC)");
+                    times.for_each(|it| (it.natural, it.least) = (14, 14));
+                }
+            }
         }
+        // What is left over goes in equal parts to those that need more.
+        let mut left = width.saturating_sub(self.at_least());
+        self.columns.iter_mut().for_each(|column| column.width = column.least);
+        loop {
+            let short = self.columns.iter_mut().filter(|column| column.width < column.natural);
+            let mut short: Vec<&mut Shown> = short.collect();
+            if short.is_empty() || left == 0 {
+                break;
+            }
+            let part = (left / short.len()).max(1);
+            for column in &mut short {
+                let more = part.min(left).min(column.natural - column.width);
+                column.width += more;
+                left -= more;
+            }
+        }
+    }
+
+    /// The narrowest that the columns can be.
+    fn at_least(&self) -> usize {
+        let gaps = self.columns.len().saturating_sub(1) * GAP.len();
+        self.columns.iter().map(|column| column.least).sum::<usize>() + gaps
     }
 
     /// The heads of the columns.
     pub fn head(&self) -> String {
-        let cells = self.columns.iter().map(|(at, _)| COLUMNS[*at].head.to_string());
+        let cells = self.columns.iter().map(|column| COLUMNS[column.at].head.to_string());
         Style::new().bold().apply_to(self.line(cells)).to_string()
     }
 
     /// A record as a line.
     pub fn row(&self, record: &Record) -> String {
-        let line = self.line(self.columns.iter().map(|(at, _)| (COLUMNS[*at].cell)(record)));
+        let cells = self.columns.iter().map(|shown| {
+            let cell = (COLUMNS[shown.at].cell)(record);
+            match COLUMNS[shown.at].head == "time (UTC)" && self.short_times {
+                true => short_time(&cell).to_string(),
+                false => cell,
+            }
+        });
         let style = match record.outcome.as_str() {
             "accepted" => Style::new(),
             "quote" => Style::new().dim(),
@@ -136,18 +219,25 @@ impl Layout {
             "filled" => Style::new().green(),
             _ => Style::new().red(),
         };
-        style.apply_to(line).to_string()
+        style.apply_to(self.line(cells)).to_string()
     }
 
     fn line(&self, cells: impl Iterator<Item = String>) -> String {
         let mut line = String::new();
-        for (cell, (at, wide)) in cells.zip(&self.columns) {
-            if !line.is_empty() {
+        for (nth, (cell, &Shown { at, width, .. })) in cells.zip(&self.columns).enumerate() {
+            if nth > 0 {
                 line.push_str(GAP);
             }
-            let cell = truncate_str(&cell, *wide, "…");
-            let space = " ".repeat(wide.saturating_sub(measure_text_width(&cell)));
-            if COLUMNS[*at].right {
+            let cell = match self.fits {
+                None => cell,
+                // Of a sentence the beginning says most; of a name both ends do.
+                Some(_) if COLUMNS[at].head == "message" => {
+                    truncate_str(&cell, width, "…").into_owned()
+                }
+                Some(_) => shortened(&cell, width).into_owned(),
+            };
+            let space = " ".repeat(width.saturating_sub(measure_text_width(&cell)));
+            if COLUMNS[at].right {
                 line.push_str(&space);
                 line.push_str(&cell);
             } else {
@@ -156,17 +246,11 @@ impl Layout {
             }
         }
         line.truncate(line.trim_end().len());
-        line
+        match self.fits {
+            Some(width) => truncate_str(&line, width, "…").into_owned(),
+            None => line,
+        }
     }
-}
-
-fn fitted(columns: &[(usize, usize)], width: usize) -> bool {
-    let wide = |(at, wide): &(usize, usize)| match COLUMNS[*at].head {
-        "message" => (*wide).min(MESSAGE_MIN),
-        _ => *wide,
-    };
-    let gaps = columns.len().saturating_sub(1) * GAP.len();
-    columns.iter().map(wide).sum::<usize>() + gaps <= width
 }
 
 /// `rows` as lines of aligned columns; those named in `right` to the right.
@@ -219,29 +303,86 @@ mod tests {
         vec![record(1, "accepted", None), record(20_000, "no_buy_order", Some(long))]
     }
 
+    fn named(name: &str) -> Vec<Record> {
+        let mut records = records();
+        records[1].user = Some(name.to_string());
+        records
+    }
+
     #[test]
     fn a_table_is_never_wider_than_the_terminal() {
-        let records = records();
-        for width in [80, 100, 120, 200] {
-            let layout = Layout::new(&records, width, false);
-            let lines = records.iter().map(|record| layout.row(record)).chain([layout.head()]);
-            for line in lines {
-                assert!(measure_text_width(&line) <= width, "{width}: {line}");
+        for records in [records(), named(&"n".repeat(60_000)), named(&"中".repeat(65))] {
+            for more in [false, true] {
+                for width in (1..130).chain([200, 1_000]) {
+                    let layout = Layout::new(&records, Some(width), more);
+                    let lines = records.iter().map(|record| layout.row(record));
+                    for line in lines.chain([layout.head()]) {
+                        assert!(measure_text_width(&line) <= width, "{width}: {line}");
+                    }
+                }
             }
         }
     }
 
     #[test]
-    fn a_message_cannot_change_the_terminal() {
+    fn one_long_name_hides_no_other_column() {
+        let heads = |records: &[Record]| Layout::new(records, Some(120), false).head();
+        let long = heads(&named(&"n".repeat(65)));
+        for column in ["amount", "cash", "message", "price"] {
+            assert!(long.contains(column), "{column} is not in {long}");
+        }
+        assert_eq!(
+            long.split_whitespace().collect::<Vec<_>>(),
+            heads(&records()).split_whitespace().collect::<Vec<_>>()
+        );
+        let records = named(&format!("first{}last", "n".repeat(65)));
+        let row = Layout::new(&records, Some(140), false).row(&records[1]);
+        assert!(row.contains("first") && row.contains("last") && row.contains('…'), "{row}");
+    }
+
+    #[test]
+    fn narrow_terminals_keep_what_matters() {
         let records = records();
-        let layout = Layout::new(&records, 200, false);
-        assert!(layout.row(&records[1]).contains("on?[31m"));
+        for (width, kept) in [
+            (80, &["tx", "time", "user", "command", "stock", "amount", "outcome"][..]),
+            (75, &["tx", "time", "user", "command", "stock", "outcome"]),
+            (60, &["tx", "user", "command", "outcome"]),
+            (40, &["tx", "user", "command", "outcome"]),
+            (20, &["tx", "outcome"]),
+        ] {
+            let head = Layout::new(&records, Some(width), false).head();
+            for column in kept {
+                assert!(head.contains(column), "{width}: {column} is not in {head}");
+            }
+        }
+        let row = Layout::new(&records, Some(75), false).row(&records[1]);
+        assert!(row.contains("01-01 00:00:00 ") && row.contains("no_buy_order"), "{row}");
+    }
+
+    #[test]
+    fn nothing_is_cut_outside_a_terminal() {
+        let name = "n".repeat(60_000);
+        let records = named(&name);
+        let layout = Layout::new(&records, None, false);
+        let row = layout.row(&records[1]);
+        assert!(row.contains(&name) && row.contains("and then some more"));
+        // The others are not padded to its width.
+        assert!(layout.row(&records[0]).len() < 250);
+    }
+
+    #[test]
+    fn a_message_cannot_change_the_terminal() {
+        let mut records = records();
+        let layout = Layout::new(&records, Some(200), false);
+        assert!(layout.row(&records[1]).contains("on\\u{1b}[31m"));
+        records[0].user = Some("evil\u{202e}gnp".to_string());
+        assert!(!layout.row(&records[0]).contains('\u{202e}'));
     }
 
     #[test]
     fn what_a_terminal_has_room_for_is_shown() {
         let records = records();
-        let head = Layout::new(&records, 200, false).head();
+        let head = Layout::new(&records, Some(200), false).head();
         for column in ["entry", "tx", "time (UTC)", "user", "price", "cash", "message"] {
             assert!(head.contains(column), "{column} is not in {head}");
         }

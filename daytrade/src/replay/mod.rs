@@ -316,7 +316,7 @@ fn finish(
     failed.extend(out.write_json("report.json", &report).err());
     failed.extend(out.write("report.html", &report::html(&report)).err());
 
-    say(report::table(&report, width()));
+    say(report::table(&report, width().unwrap_or(100)));
     console.tell_files(out);
     let unpriced =
         report.rejected.get(Reject::QuoteUnavailable.code()).copied().unwrap_or_default();

@@ -10,6 +10,7 @@ use bus::Clock;
 use console::style;
 use frontend::Frontend;
 use indicatif::{HumanCount, HumanDuration};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Says where to look.
@@ -22,11 +23,18 @@ pub(super) fn tell(
     demo: Option<&Demo>,
     room: &Room,
 ) {
-    let address = frontend.url();
+    let own = frontend.url();
+    let address = match options.origin.first() {
+        Some(origin) => origin.clone(),
+        None => reachable(&own, options.listen.ip()),
+    };
     say(format_args!("\n  {}  {}\n", style("daytrade").bold(), style(&address).cyan().bold()));
     let line = |name: &str, text: &dyn std::fmt::Display| {
         say(format_args!("  {}  {text}", style(format!("{name:8}")).dim()));
     };
+    if address != own {
+        line("listens", &own);
+    }
     let data = options.data.display();
     match entries {
         0 => line("data", &format_args!("{data}, new")),
@@ -63,8 +71,7 @@ pub(super) fn tell(
         line("screen", &"not in this binary: it was built without Node.js (the address says more)");
     }
     if let Some(issuer) = frontend.issuer() {
-        let back = options.origin.first().unwrap_or(&address);
-        line("provider", &format_args!("{issuer}, comes back to {back}/api/v1/oidc/callback"));
+        line("provider", &format_args!("{issuer}, comes back to {address}/api/v1/oidc/callback"));
     }
     match (options.tls_cert.is_some(), options.trusted_proxy.is_empty()) {
         (true, _) => line("cookies", &"for TLS only"),
@@ -82,4 +89,28 @@ pub(super) fn tell(
         line("room", &told);
     }
     say(format_args!("\n  {}\n", style("Ctrl-C ends it; nothing is lost").dim()));
+}
+
+/// An address that a browser on this machine can open: `0.0.0.0` and `[::]` are none.
+fn reachable(own: &str, listens: IpAddr) -> String {
+    match listens.is_unspecified() {
+        true => own.replacen("0.0.0.0", "localhost", 1).replacen("[::]", "localhost", 1),
+        false => own.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    #[test]
+    fn an_address_that_can_be_opened_is_told() {
+        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        assert_eq!(reachable("https://0.0.0.0:8443", any), "https://localhost:8443");
+        let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        assert_eq!(reachable("http://[::]:8080", any), "http://localhost:8080");
+        let one = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(reachable("http://127.0.0.1:8080", one), "http://127.0.0.1:8080");
+    }
 }

@@ -8,6 +8,7 @@ use domain::trading::UserName;
 use frontend::people::{
     AccessEvent, AccessLog, PasswordHash, Role, Roles, UserStore, UsersError, passwords,
 };
+use std::fs;
 use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -80,6 +81,9 @@ pub fn store_in(data: &Path) -> PathBuf {
 pub fn user(command: UserCommand) -> Result<ExitCode, Failure> {
     match command {
         UserCommand::Add(AddOptions { named, role }) => {
+            // The first user may come before the first `up`.
+            let folder = &named.data.data;
+            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
             let store = store(&named.data)?;
             if store.has(&named.user) {
                 return Err(UsersError::Taken(named.user).into());

@@ -15,6 +15,7 @@ mod bad_input;
 mod disk_full;
 mod engines;
 mod experiments;
+mod foreign_text;
 mod from_postgres;
 mod interrupt;
 // The slow reading of the rules that the rules themselves are tested against.

@@ -62,7 +62,10 @@ impl Server {
                 }
             }
         }
-        let address = said.split("://").nth(1).unwrap().split_whitespace().next().unwrap();
+        // What is to be opened may be another name for where it listens.
+        let listens = said.lines().find(|line| line.contains("  listens "));
+        let url = listens.unwrap_or(&said).split("://").nth(1).unwrap();
+        let address = url.split_whitespace().next().unwrap();
         Server { child, address: address.to_string(), said }
     }
 

@@ -244,6 +244,8 @@ fn other_machines_are_served_by_tls() {
     let files = files(folder.path(), "one");
     let more = ["--listen", "0.0.0.0:0", "--origin", "https://trade.example.com"];
     let server = server(folder.path(), &files, &more);
+    // What is to be opened is not where it listens.
+    assert!(server.said.contains("daytrade  https://trade.example.com\n"), "{}", server.said);
     let port = server.address.rsplit(':').next().unwrap();
     let connect = || connect(&format!("127.0.0.1:{port}"), &files.der).unwrap();
     let body = json!({ "user": "ann", "password": PASSWORD }).to_string();

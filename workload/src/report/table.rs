@@ -3,6 +3,7 @@
 
 use super::figures::{NOTHING, bytes, count, duration_s, duration_us, number, percent, share};
 use super::{CommandLatency, Quantiles, RunReport};
+use domain::text::visible;
 
 /// Nothing is wider than this, however wide the terminal is: lines that the
 /// eye cannot follow back are no help.
@@ -48,7 +49,7 @@ fn outcomes(text: &mut String, report: &RunReport) {
         .rejected
         .iter()
         .filter(|(_, count)| **count > 0)
-        .map(|(code, count)| (format!("  {}", cut(&printable(code), 2 * NAME_MAX)), *count))
+        .map(|(code, count)| (format!("  {}", cut(&visible(code), 2 * NAME_MAX)), *count))
         .collect();
     codes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut rows =
@@ -121,14 +122,14 @@ fn facts(text: &mut String, report: &RunReport, width: usize) {
         ),
     ));
     if !report.log.head.is_empty() {
-        rows.push(("log head", printable(&report.log.head)));
+        rows.push(("log head", visible(&report.log.head).into_owned()));
     }
     for dump in &report.dumps {
         rows.push((
             "dump",
             format!(
                 "{}: {}, {} in {}",
-                printable(&dump.file),
+                visible(&dump.file),
                 plural(dump.elements, "element"),
                 bytes(dump.bytes),
                 duration_s(dump.wall_s),
@@ -204,7 +205,7 @@ fn block(report: &RunReport, layout: Layout, kinds: &[Kind]) -> String {
         .map(|_| layout.figures.iter().map(|figure| vec![(*figure).to_owned()]).collect())
         .collect();
     for (name, latency) in &report.latency {
-        names.push(cut(&printable(name), NAME_MAX));
+        names.push(cut(&visible(name), NAME_MAX));
         counts.push(count(latency.count, ","));
         for ((_, kind), group) in kinds.iter().zip(&mut groups) {
             for (figure, column) in layout.figures.iter().zip(group) {
@@ -282,11 +283,6 @@ fn cut(text: &str, width: usize) -> String {
     let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
     short.push('…');
     short
-}
-
-/// Names come from files: what would steer a terminal is not printed.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 #[cfg(test)]
