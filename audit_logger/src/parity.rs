@@ -10,7 +10,9 @@ use serde::Serialize;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 use thiserror::Error;
+use tokio::time::timeout;
 
 /// The fingerprint of one entry as a store holds it: BLAKE3 over everything that the store keeps
 /// of it.
@@ -109,6 +111,20 @@ pub struct Counts {
     pub store: u64,
 }
 
+impl Parity {
+    fn begun(store: &'static str, first: u64, end: u64) -> Parity {
+        Parity {
+            store,
+            first,
+            last: end - 1,
+            same: first - 1,
+            hash: String::new(),
+            difference: None,
+            counts: Vec::new(),
+        }
+    }
+}
+
 /// What differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -184,42 +200,12 @@ pub async fn compare<M: Mirror>(
     mut progress: impl FnMut(u64),
 ) -> Result<Parity, ParityError> {
     let end = Frontier::of(folder).map_err(TailError::from)?.next();
-    let (mut tail, first) = Tail::from_the_first_left(folder)?;
-    let mut parity = Parity {
-        store: mirror.name(),
-        first,
-        last: end - 1,
-        same: first - 1,
-        hash: String::new(),
-        difference: None,
-        counts: Vec::new(),
-    };
+    let (tail, first) = Tail::from_the_first_left(folder)?;
     let mut hasher = blake3::Hasher::new();
-    let mut range = RangeOfLog { first, expected: Vec::new() };
-    loop {
-        let batch = tail.next_batch(every as usize)?;
-        let over = batch.is_none();
-        for record in batch.iter().flat_map(|batch| batch.records()) {
-            if record.number >= end {
-                break;
-            }
-            range.expected.push(Expected {
-                print: mirror.expected(&record),
-                transaction: record.entry.transaction().0,
-                bytes: record.bytes.into(),
-            });
-            if range.expected.len() as u64 == every {
-                if range.differs(mirror, log, end, &mut parity, &mut hasher).await? {
-                    return Ok(parity);
-                }
-                progress(parity.same);
-            }
-        }
-        if over || tail.position().next >= end {
-            break;
-        }
-    }
-    if range.differs(mirror, log, end, &mut parity, &mut hasher).await? {
+    let mut parity = Parity::begun(mirror.name(), first, end);
+    let entries = RangeOfLog::new(first, end);
+    entries.compare(mirror, tail, log, every, &mut parity, &mut hasher, &mut progress).await?;
+    if parity.difference.is_some() {
         return Ok(parity);
     }
     // What the log does not have: numbers before its first entry ever, and behind its last. The log
@@ -237,9 +223,48 @@ pub async fn compare<M: Mirror>(
     Ok(parity)
 }
 
+/// Compares the entries of the log in `folder` from the first that is left up to `end` with what
+/// `mirror` holds in their place, `every` entries at once: how many there are, and what they are.
+/// What else the store holds does not matter.
+///
+/// # Errors
+/// The log cannot be read, or the store cannot be asked or does not answer in time.
+pub async fn holds<M: Mirror>(
+    mirror: &mut M,
+    folder: &Path,
+    log: &LogId,
+    end: u64,
+    every: u64,
+) -> Result<Parity, ParityError> {
+    let (tail, first) = Tail::from_the_first_left(folder)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut parity = Parity::begun(mirror.name(), first, end);
+    let entries = RangeOfLog::new(first, end);
+    entries.compare(mirror, tail, log, every, &mut parity, &mut hasher, &mut |_| ()).await?;
+    let log_has = end.saturating_sub(first);
+    let store = answer(mirror.count(log, first..end)).await?;
+    if parity.difference.is_none() && store != log_has {
+        let kind = if store > log_has { Differs::Doubled } else { Differs::Missing };
+        let detail = Some(format!("the store has {store} entries where the log has {log_has}"));
+        parity.difference = Some(Difference { kind, entry: first, transaction: None, detail });
+    }
+    parity.hash = hasher.finalize().to_hex().to_string();
+    Ok(parity)
+}
+
+/// How long a store may take for one range. One that hangs must not be waited for without end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+async fn answer<T>(asked: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
+    let late = || SinkError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()))
+}
+
 /// Entries of the log that are compared at once.
 struct RangeOfLog {
     first: u64,
+    /// Behind the last entry of all that are compared.
+    end: u64,
     expected: Vec<Expected>,
 }
 
@@ -251,19 +276,61 @@ struct Expected {
 }
 
 impl RangeOfLog {
+    fn new(first: u64, end: u64) -> RangeOfLog {
+        RangeOfLog { first, end, expected: Vec::new() }
+    }
+
+    /// Goes through the entries that `tail` reads, up to the first difference.
+    #[allow(clippy::too_many_arguments, reason = "the two sides, and what is kept of them")]
+    async fn compare<M: Mirror>(
+        mut self,
+        mirror: &mut M,
+        mut tail: Tail,
+        log: &LogId,
+        every: u64,
+        parity: &mut Parity,
+        hasher: &mut blake3::Hasher,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<(), ParityError> {
+        let end = self.end;
+        loop {
+            let batch = tail.next_batch(every as usize)?;
+            let over = batch.is_none();
+            for record in batch.iter().flat_map(|batch| batch.records()) {
+                if record.number >= end {
+                    break;
+                }
+                self.expected.push(Expected {
+                    print: mirror.expected(&record),
+                    transaction: record.entry.transaction().0,
+                    bytes: record.bytes.into(),
+                });
+                if self.expected.len() as u64 == every {
+                    if self.differs(mirror, log, parity, hasher).await? {
+                        return Ok(());
+                    }
+                    progress(parity.same);
+                }
+            }
+            if over || tail.position().next >= end {
+                break;
+            }
+        }
+        self.differs(mirror, log, parity, hasher).await.map(drop)
+    }
+
     /// Whether the store has something else there; then `parity` says what. Goes on behind it.
     async fn differs<M: Mirror>(
         &mut self,
         mirror: &mut M,
         log: &LogId,
-        end: u64,
         parity: &mut Parity,
         hasher: &mut blake3::Hasher,
     ) -> Result<bool, ParityError> {
         let behind = self.first + self.expected.len() as u64;
         let range = self.first..behind;
-        let counted = mirror.count(log, range.clone()).await?;
-        let found = mirror.fingerprints(log, range.clone()).await?;
+        let counted = answer(mirror.count(log, range.clone())).await?;
+        let found = answer(mirror.fingerprints(log, range.clone())).await?;
         let mut found = found.iter().peekable();
         for (expected, number) in self.expected.iter().zip(range.clone()) {
             let mut kind = match found.next_if(|(found, _)| *found == number) {
@@ -279,7 +346,7 @@ impl RangeOfLog {
                 parity.same = number;
                 continue;
             };
-            if kind == Differs::Missing && mirror.count(log, number..end).await? == 0 {
+            if kind == Differs::Missing && answer(mirror.count(log, number..self.end)).await? == 0 {
                 kind = Differs::Behind;
             }
             let detail = match kind {

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use audit_logger::elasticsearch::dead::DeadLetters;
 use audit_logger::elasticsearch::{self, ElasticsearchSink, SearchUrl};
 use audit_logger::follow::{
-    Follower, FollowerOptions, LogId, Position, Sink as _, SinkError, State, Status,
+    Follower, FollowerOptions, LogId, Position, Sink as _, SinkError, State, Status, name_of,
 };
 use audit_logger::postgres::{self, PostgresSink, PostgresUrl};
 use indicatif::{HumanCount, ProgressBar};
@@ -58,6 +58,16 @@ impl Store {
         audit.into_iter().chain(search.cloned().map(Store::Elasticsearch)).collect()
     }
 
+    /// The store of that name (`postgres`) at that address; none where there is no such kind of
+    /// store or the address is none.
+    pub fn named(name: &str, address: &str) -> Option<Store> {
+        match name {
+            "postgres" => address.parse().ok().map(Store::Postgres),
+            "elasticsearch" => address.parse().ok().map(Store::Elasticsearch),
+            _ => None,
+        }
+    }
+
     /// What it is called.
     pub fn name(&self) -> &'static str {
         match self {
@@ -79,7 +89,7 @@ impl Store {
         let log = folder.to_path_buf();
         Ok(match self.clone() {
             Store::Postgres(url) => {
-                let named = std::path::absolute(folder).unwrap_or(log).display().to_string();
+                let named = name_of(folder);
                 let make = move || PostgresSink::new(url, &named, &server);
                 Follower::start(self.name(), folder, options, make)?
             }
@@ -117,10 +127,13 @@ impl Store {
         }
     }
 
-    /// Forgets everything that the store has of `log`, which is in `folder`.
-    pub async fn reset(&self, folder: &Path, log: &LogId) -> Result<(), SinkError> {
+    /// Forgets every entry that the store has of `log`, which is in `folder`. In a Postgres the log
+    /// keeps its number; `server` names the server in it from now on.
+    pub async fn reset(&self, folder: &Path, log: &LogId, server: &str) -> Result<(), SinkError> {
         match self {
-            Store::Postgres(url) => PostgresSink::new(url.clone(), "", "").reset(log).await,
+            Store::Postgres(url) => {
+                PostgresSink::new(url.clone(), &name_of(folder), server).begin_anew(log).await
+            }
             Store::Elasticsearch(url) => {
                 ElasticsearchSink::new(url.clone(), folder, "").reset(log).await
             }

@@ -1,10 +1,11 @@
 //! The key of this installation, as the command line names it.
 
-use crate::terminal::{warn, with_causes};
+use crate::terminal::{during, warn, with_causes};
 use anyhow::{Context as _, anyhow};
 use audit_logger::follow::LogId;
 use audit_logger::log::actor::LogSummary;
-use audit_logger::proof::{Checkpoint, InstallationKey, PublicKey, key};
+use audit_logger::log::snapshot::SnapshotHash;
+use audit_logger::proof::{self, Checkpoint, InstallationKey, KeyError, PublicKey, key};
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,25 +21,62 @@ pub struct KeyArgs {
 }
 
 impl KeyArgs {
-    /// The key that is meant.
-    pub fn load(&self) -> anyhow::Result<InstallationKey> {
-        let path = match &self.key {
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        Ok(match &self.key {
             Some(path) => path.clone(),
             None => key::default_path()?,
-        };
-        Ok(InstallationKey::load_or_make(&path)?)
+        })
+    }
+
+    /// The key that is meant; it is made if it is not there.
+    pub fn load(&self) -> anyhow::Result<InstallationKey> {
+        Ok(InstallationKey::load_or_make(&self.path()?)?)
+    }
+
+    /// The key that is meant, if it is there.
+    pub fn existing(&self) -> anyhow::Result<Option<InstallationKey>> {
+        let path = self.path()?;
+        Ok(if path.exists() { Some(InstallationKey::load(&path)?) } else { None })
+    }
+
+    /// The key that is to sign the log in `folder`. It is made only for a log that it may sign: one
+    /// that is refused leaves no key behind.
+    pub fn load_for(&self, folder: &Path) -> anyhow::Result<InstallationKey> {
+        if let Some(key) = self.existing()? {
+            return Ok(key);
+        }
+        during("checking the log", || proof::signable_by_a_new_key(folder))?;
+        self.load()
     }
 
     /// Whether a file is named.
     pub fn is_given(&self) -> bool {
         self.key.is_some()
     }
+
+    /// The public keys whose snapshots are used: that of the key that is meant, and this
+    /// installation's own. A key that cannot be loaded, because others may read it for example, is
+    /// not trusted.
+    pub fn trusted(&self) -> Vec<PublicKey> {
+        let meant = self.existing().ok().flatten().map(|key| key.public());
+        meant.into_iter().chain(own_public_key().filter(|own| Some(*own) != meant)).collect()
+    }
 }
 
-/// The public key of this installation, if it has one.
+/// The public key of this installation, if it has one: of its private key, or, where only checks are
+/// made, the public half that somebody put in its place.
 pub fn own_public_key() -> Option<PublicKey> {
-    let path = key::public_path(&key::default_path().ok()?);
-    fs::read_to_string(path).ok()?.parse().ok()
+    let path = key::default_path().ok()?;
+    if path.exists() {
+        match InstallationKey::load(&path) {
+            Ok(key) => return Some(key.public()),
+            // What others could have signed proves nothing.
+            Err(KeyError::Open { .. }) => return None,
+            // It belongs to another user: the public half is there for everybody.
+            Err(_) => {}
+        }
+    }
+    fs::read_to_string(key::public_path(&path)).ok()?.parse().ok()
 }
 
 /// A public key, or the file that holds one.
@@ -70,13 +108,23 @@ pub fn of_run(args: &KeyArgs) -> anyhow::Result<Option<InstallationKey>> {
     }
 }
 
-/// Signs what a run leaves in the log in `folder`. A log that nobody vouches for is as good: it can
-/// be vouched for later.
-pub fn vouch(key: Option<&InstallationKey>, folder: &Path, log: &LogSummary, now_ms: u64) {
-    let Some(key) = key.filter(|_| log.last > 0) else { return };
+/// Signs what a run leaves in the log in `folder`, with the snapshot of it if there is one. A log
+/// that nobody vouches for is as good: it can be vouched for later.
+pub fn vouch(
+    key: &InstallationKey,
+    folder: &Path,
+    log: &LogSummary,
+    snapshot: Option<SnapshotHash>,
+    now_ms: u64,
+) {
     let vouched = LogId::of(folder).map_err(anyhow::Error::from).and_then(|id| {
         let id = id.ok_or_else(|| anyhow!("the log is gone"))?;
-        Ok(Checkpoint::sign(key, id, log.last, log.chain, now_ms).save(folder)?)
+        let checkpoint = Checkpoint::sign(key, id, log.last, log.chain, now_ms);
+        let checkpoint = match snapshot {
+            Some(hash) => checkpoint.with_snapshot(key, hash),
+            None => checkpoint,
+        };
+        Ok(checkpoint.renew(folder, key)?)
     });
     if let Err(error) = vouched {
         warn(format_args!(

@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::audit::table::aligned;
 use crate::audit::{AnswerForm, Data};
-use crate::keys::now_ms;
+use crate::keys::{self, now_ms};
 use crate::restore;
 use crate::terminal::{say, shortened, warn, width};
 use anyhow::anyhow;
@@ -104,7 +104,8 @@ pub fn run(options: &OrdersOptions) -> Result<ExitCode, Failure> {
         )));
     }
     let (folder, catalogue) = options.data.open(false)?;
-    let (restored, stopped) = restore::look(&folder)?;
+    let trusted: Vec<_> = keys::own_public_key().into_iter().collect();
+    let (restored, stopped) = restore::look(&folder, &trusted)?;
     // The catalogue has told of bytes at the end that are no whole batch. What else ends the
     // reading is damage.
     if let Some(damage) = stopped

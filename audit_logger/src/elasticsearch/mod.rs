@@ -29,7 +29,7 @@ pub mod url;
 pub use standing::StoredLog;
 pub use url::SearchUrl;
 
-use crate::follow::{Batch, LogId, Position, Sink, SinkError};
+use crate::follow::{Batch, LogId, Position, Sink, SinkError, name_of};
 use crate::postgres::copy::sane_ms;
 use client::Client;
 use dead::DeadLetters;
@@ -70,10 +70,9 @@ impl ElasticsearchSink {
     /// A sink that asks the server when it is first asked itself. `folder` is that of the log:
     /// dead letters are kept there; `server` names it to people.
     pub fn new(url: SearchUrl, folder: &Path, server: &str) -> ElasticsearchSink {
-        let named = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         ElasticsearchSink {
             url,
-            folder: named.display().to_string(),
+            folder: name_of(folder),
             server: server.to_string(),
             dead: DeadLetters::of(folder),
             session: None,

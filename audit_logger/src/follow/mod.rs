@@ -31,7 +31,15 @@ pub use tail::{Tail, TailError};
 use crate::log::ChainHash;
 use domain::trading::Entry;
 use std::ops::Range;
+use std::path::Path;
 use thiserror::Error;
+
+/// The folder of a log as stores name it to people: from the root, and by its own name where it is
+/// reached by a link, such as `out/latest`, that leads elsewhere tomorrow.
+pub fn name_of(folder: &Path) -> String {
+    let real = folder.canonicalize().or_else(|_| std::path::absolute(folder));
+    real.as_deref().unwrap_or(folder).display().to_string()
+}
 
 /// A place in a log, between two of its batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -132,6 +132,17 @@ impl PostgresSink {
         }
     }
 
+    /// Forgets every entry of `log`, which keeps its number: what people wrote down still names it.
+    /// [`reset`](Sink::reset) forgets the log itself.
+    ///
+    /// # Errors
+    /// The store cannot be asked now.
+    pub async fn begin_anew(&mut self, log: &LogId) -> Result<(), SinkError> {
+        self.session = None;
+        let mut client = self.url.connect().await?;
+        schema::begin_anew(&mut client, log, &self.folder, &self.server).await
+    }
+
     async fn open(&mut self, log: &LogId) -> Result<Position, SinkError> {
         let mut client = self.url.connect().await?;
         let found = match stored(&client, log).await? {

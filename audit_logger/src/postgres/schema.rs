@@ -121,14 +121,55 @@ pub async fn register(
         .map_err(failed)?;
     if let Some(row) = row {
         let log: i32 = row.get(0);
-        // Made beside and then attached: that does not stop those who read or write other parts.
-        let statement = format!(
-            "CREATE TABLE daytrade.entries_{log} \
-                 (LIKE daytrade.entries INCLUDING DEFAULTS) PARTITION BY RANGE (at); \
-             ALTER TABLE daytrade.entries \
-                 ATTACH PARTITION daytrade.entries_{log} FOR VALUES IN ({log})"
-        );
-        transaction.batch_execute(&statement).await.map_err(failed)?;
+        transaction.batch_execute(&table_of(log)).await.map_err(failed)?;
+    }
+    transaction.commit().await.map_err(failed)
+}
+
+/// Makes the table of a log: beside and then attached, which does not stop those who read or write
+/// other parts.
+fn table_of(log: i32) -> String {
+    format!(
+        "CREATE TABLE daytrade.entries_{log} \
+             (LIKE daytrade.entries INCLUDING DEFAULTS) PARTITION BY RANGE (at); \
+         ALTER TABLE daytrade.entries \
+             ATTACH PARTITION daytrade.entries_{log} FOR VALUES IN ({log})"
+    )
+}
+
+/// Removes every entry of a log, if it is known, which then stands before its first entry again. It
+/// keeps its number, and is in `folder` and of `server` from now on.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn begin_anew(
+    client: &mut Client,
+    log: &LogId,
+    folder: &str,
+    server: &str,
+) -> Result<(), SinkError> {
+    let transaction = client.transaction().await.map_err(failed)?;
+    let start = Position::START;
+    let row = transaction
+        .query_opt(
+            "UPDATE daytrade.logs SET folder = $2, server = $3, next_entry = $4, chain = $5, \
+                 last_at = NULL, entries_per_s = 0, updated_at = clock_timestamp() \
+             WHERE identity = $1 RETURNING log",
+            &[
+                &log.0.as_slice(),
+                &folder.replace('\0', ""),
+                &server.replace('\0', ""),
+                &(start.next as i64),
+                &start.chain.0.as_slice(),
+            ],
+        )
+        .await
+        .map_err(failed)?;
+    if let Some(row) = row {
+        let log: i32 = row.get(0);
+        let remove = format!("DROP TABLE IF EXISTS daytrade.entries_{log} CASCADE");
+        transaction.batch_execute(&remove).await.map_err(failed)?;
+        transaction.batch_execute(&table_of(log)).await.map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
 }

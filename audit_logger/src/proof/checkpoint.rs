@@ -6,13 +6,17 @@ use super::key::{InstallationKey, PublicKey};
 use crate::error::LogError;
 use crate::follow::LogId;
 use crate::log::ChainHash;
+use crate::log::snapshot::SnapshotHash;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-/// What every checkpoint begins with: its form and version.
+/// What a checkpoint begins with: its form and version.
 const FORMAT: &str = "daytrade checkpoint 1";
+/// What one begins with that names a snapshot too.
+const WITH_SNAPSHOT: &str = "daytrade checkpoint 2";
 const EXTENSION: &str = "checkpoint";
 
 /// Somebody's word for a log.
@@ -27,6 +31,9 @@ pub struct Checkpoint {
     /// The chain behind the batch that the last of them stands in, or behind an empty batch that
     /// follows.
     pub chain: ChainHash,
+    /// The snapshot of these entries that the key vouches for too, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotHash>,
     /// When it was made, in Unix milliseconds.
     pub time_ms: u64,
     /// The key that signed it.
@@ -48,6 +55,7 @@ impl Checkpoint {
             log,
             entries,
             chain,
+            snapshot: None,
             time_ms,
             key: key.public(),
             signature: String::new(),
@@ -56,17 +64,37 @@ impl Checkpoint {
         checkpoint
     }
 
+    /// The same checkpoint, which names the snapshot with this hash; `key` signs it anew.
+    pub fn with_snapshot(self, key: &InstallationKey, snapshot: SnapshotHash) -> Checkpoint {
+        let mut checkpoint = Checkpoint {
+            format: WITH_SNAPSHOT.to_string(),
+            snapshot: Some(snapshot),
+            key: key.public(),
+            signature: String::new(),
+            ..self
+        };
+        checkpoint.signature = key.sign(checkpoint.signed().as_bytes());
+        checkpoint
+    }
+
     /// What is signed: a line a field, in this order.
     fn signed(&self) -> String {
+        let snapshot = self.snapshot.map(|hash| format!("snapshot {hash}\n")).unwrap_or_default();
         format!(
-            "{}\nlog {}\nentries {}\nchain {}\ntime_ms {}\nkey {}\n",
+            "{}\nlog {}\nentries {}\nchain {}\n{snapshot}time_ms {}\nkey {}\n",
             self.format, self.log, self.entries, self.chain, self.time_ms, self.key
         )
     }
 
+    /// The format that a checkpoint with these fields has.
+    fn expected_format(&self) -> &'static str {
+        if self.snapshot.is_some() { WITH_SNAPSHOT } else { FORMAT }
+    }
+
     /// Whether the key that it names has signed it as it is.
     pub fn is_signed(&self) -> bool {
-        self.format == FORMAT && self.key.vouches(self.signed().as_bytes(), &self.signature)
+        self.format == self.expected_format()
+            && self.key.vouches(self.signed().as_bytes(), &self.signature)
     }
 
     /// Reads a checkpoint.
@@ -76,8 +104,9 @@ impl Checkpoint {
     pub fn parse(text: &str) -> Result<Checkpoint, String> {
         let checkpoint: Checkpoint =
             serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if checkpoint.format != FORMAT {
-            return Err(format!("`{FORMAT}` is expected, it says `{}`", checkpoint.format));
+        let expected = checkpoint.expected_format();
+        if checkpoint.format != expected {
+            return Err(format!("`{expected}` is expected, it says `{}`", checkpoint.format));
         }
         Ok(checkpoint)
     }
@@ -86,6 +115,30 @@ impl Checkpoint {
     pub fn to_json(&self) -> String {
         // Texts and numbers always go into JSON.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// Keeps the checkpoint beside the log in `folder`, signed anew if need be: a snapshot that an
+    /// earlier one of `key` names for the same entries, it names too. Without that, a log whose
+    /// beginning was removed could lose the only snapshot that it can be read back from.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn renew(self, folder: &Path, key: &InstallationKey) -> Result<Checkpoint, LogError> {
+        // A segment may be complete, on a thread of its own, just as a run ends.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = fs::read_to_string(path_of(folder, self.entries)).ok();
+        let earlier = earlier.and_then(|text| Checkpoint::parse(&text).ok());
+        let named = earlier
+            .filter(|earlier| earlier.is_signed() && earlier.key == self.key)
+            .filter(|earlier| (earlier.log, earlier.entries) == (self.log, self.entries))
+            .and_then(|earlier| earlier.snapshot);
+        let renewed = match named {
+            Some(snapshot) if self.snapshot.is_none() => self.with_snapshot(key, snapshot),
+            _ => self,
+        };
+        renewed.save(folder)?;
+        Ok(renewed)
     }
 
     /// Keeps the checkpoint beside the log in `folder`. One that is there for the same entries is

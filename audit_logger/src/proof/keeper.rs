@@ -92,7 +92,7 @@ fn vouch(folder: &Path, key: &InstallationKey, id: &mut Option<LogId>, closed: C
     }
     let Some(log) = *id else { return };
     let checkpoint = Checkpoint::sign(key, log, closed.last, closed.chain, closed.at_ms);
-    if let Err(error) = checkpoint.save(folder) {
+    if let Err(error) = checkpoint.renew(folder, key) {
         tracing::warn!(%error, "no checkpoint behind a segment; a later one vouches for it too");
     }
 }

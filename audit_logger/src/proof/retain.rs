@@ -4,14 +4,17 @@
 use super::check::{Check, Kind, check};
 use super::checkpoint::{self, Checkpoint};
 use super::key::InstallationKey;
+use super::snapshots::Snapshots;
 use crate::error::LogError;
-use crate::follow::{LogId, TailError, roll};
+use crate::follow::roll::{self, Enrolled};
+use crate::follow::{LogId, TailError};
 use crate::log::format::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::log::recovery::find_end;
-use crate::log::{ChainHash, LogReader, SegmentFile, index, segment_file, segments, snapshot};
+use crate::log::{ChainHash, LogReader, SegmentFile, index, segment_file, segments};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Why nothing was proved or removed.
@@ -39,7 +42,38 @@ pub enum ProofError {
         /// The key that was given.
         ours: Box<super::PublicKey>,
     },
+    /// Somebody else vouches for the log, and there is no key here at all.
+    #[error("the log has checkpoints of {theirs}, and there is no key here: --key names its file")]
+    NoKey {
+        /// The key of the checkpoints.
+        theirs: Box<super::PublicKey>,
+    },
+    /// A store does not hold what would be removed, or cannot say.
+    #[error(
+        "nothing was removed: {} at {} must hold entries {first} to {last} before they go: \
+         {reason}\nbring the store up (`daytrade audit parity` compares it, `audit rebuild` fills \
+         it anew), or, if it follows the log no more, remove {}",
+        .store.name, .store.address, .file.display()
+    )]
+    Store {
+        /// The store.
+        store: Box<Enrolled>,
+        /// The file that says that it follows.
+        file: PathBuf,
+        /// The first entry that it must hold.
+        first: u64,
+        /// The last.
+        last: u64,
+        /// What it has in their place, or why it cannot say.
+        reason: String,
+    },
 }
+
+/// Asks a store whether it holds these entries as the log has them.
+///
+/// # Errors
+/// It does not, or cannot say: which of them, in words.
+pub type AskStore<'a> = &'a mut dyn FnMut(&Enrolled, Range<u64>) -> Result<(), String>;
 
 fn first(check: &Check) -> String {
     check.findings.first().map(ToString::to_string).unwrap_or_default()
@@ -53,9 +87,7 @@ pub fn prove(folder: &Path, key: &InstallationKey, now_ms: u64) -> Result<Checkp
     let checked = checked(folder, key)?;
     let log = checked.log.ok_or(ProofError::Empty)?;
     make_durable(folder, checked.last)?;
-    let checkpoint = Checkpoint::sign(key, log, checked.last, checked.chain, now_ms);
-    checkpoint.save(folder)?;
-    Ok(checkpoint)
+    Ok(Checkpoint::sign(key, log, checked.last, checked.chain, now_ms).renew(folder, key)?)
 }
 
 /// Sees to it that what was read, up to entry `last`, is on the disk: a checkpoint that outlives
@@ -80,19 +112,36 @@ fn make_durable(folder: &Path, last: u64) -> Result<(), LogError> {
     }
 }
 
+/// Whether the log in `folder` could be signed by a key that is yet to be made: so none is made for a
+/// log that is refused.
+///
+/// # Errors
+/// As [`prove`]; also where anybody has signed it already.
+pub fn signable_by_a_new_key(folder: &Path) -> Result<(), ProofError> {
+    match whole(folder)?.key {
+        Some(theirs) => Err(ProofError::NoKey { theirs: Box::new(theirs) }),
+        None => Ok(()),
+    }
+}
+
 /// The check of a log that is whole, vouched for by `key` or nobody.
 fn checked(folder: &Path, key: &InstallationKey) -> Result<Check, ProofError> {
-    let checked = check(folder, None)?;
-    if checked.findings.iter().any(|finding| finding.kind != Kind::Unproven) {
-        return Err(ProofError::Fails(Box::new(checked)));
-    }
+    let checked = whole(folder)?;
     match checked.key {
         Some(theirs) if theirs != key.public() => {
             Err(ProofError::OtherKey { theirs: Box::new(theirs), ours: Box::new(key.public()) })
         }
-        _ if checked.last == 0 => Err(ProofError::Empty),
         _ => Ok(checked),
     }
+}
+
+/// The check of a log that is whole and holds something.
+fn whole(folder: &Path) -> Result<Check, ProofError> {
+    let checked = check(folder, None)?;
+    if checked.findings.iter().any(|finding| finding.kind != Kind::Unproven) {
+        return Err(ProofError::Fails(Box::new(checked)));
+    }
+    if checked.last == 0 { Err(ProofError::Empty) } else { Ok(checked) }
 }
 
 /// What was removed, and what kept more from being removed.
@@ -111,16 +160,19 @@ pub struct Retained {
 }
 
 /// Removes segments of the log in `folder` so that at least the newest `keep` entries are left, and
-/// whatever a follower or the newest snapshot needs. The caller holds the log's lock.
+/// whatever a follower or the newest signed snapshot needs. What the files beside the log say of a
+/// store is no proof: before anything goes, `ask` asks every store for all of it. The caller holds
+/// the log's lock.
 ///
 /// # Errors
-/// The log cannot be read or written, or fails its check; nothing was removed then, unless a file
-/// could not be removed.
+/// The log cannot be read or written, or fails its check, or a store does not hold what would be
+/// removed or cannot say; nothing was removed then, unless a file could not be removed.
 pub fn retain(
     folder: &Path,
     keep: u64,
     key: &InstallationKey,
     now_ms: u64,
+    ask: AskStore<'_>,
 ) -> Result<Retained, ProofError> {
     let all = segments::list(folder)?;
     let (Some((first, _)), Some((newest, _))) = (all.first(), all.last()) else {
@@ -135,7 +187,7 @@ pub fn retain(
     let checked = checked(folder, key)?;
     retained.last = checked.last;
     let wanted = (checked.last + 1).saturating_sub(keep);
-    let (bound, held_by) = bound(folder, wanted)?;
+    let (bound, held_by) = bound(folder, wanted, key)?;
     let count = all.iter().filter(|(first, _)| *first <= bound).count().saturating_sub(1);
     let unheld = all.iter().filter(|(first, _)| *first <= wanted).count().saturating_sub(1);
     if unheld > count {
@@ -145,6 +197,7 @@ pub fn retain(
         return Ok(retained);
     }
     let (first_left, path) = &all[count];
+    ask_all(folder, *first..*first_left, ask)?;
     keep_identity(folder)?;
     vouch_for_the_cut(folder, &checked, *first_left, path, key, now_ms)?;
     // The oldest first: wherever this is interrupted, what is left is one stretch.
@@ -159,15 +212,20 @@ pub fn retain(
 
 /// The last entry that the first segment that is left may begin with, at most `wanted`; and who
 /// needs more than that.
-fn bound(folder: &Path, wanted: u64) -> Result<(u64, Vec<String>), ProofError> {
+fn bound(
+    folder: &Path,
+    wanted: u64,
+    key: &InstallationKey,
+) -> Result<(u64, Vec<String>), ProofError> {
     let mut bound = wanted;
     let mut held_by = Vec::new();
-    // The chain behind a snapshot's last entry is looked up in the segment that holds the entry.
-    let covered = snapshot::load_newest(folder)?.map_or(0, |snapshot| snapshot.last);
+    // The chain behind a snapshot's last entry is looked up in the segment that holds the entry. One
+    // that is not signed is no help to a later start.
+    let covered = Snapshots::of(folder, &[key.public()])?.newest_signed();
     if covered < wanted {
         bound = bound.min(covered);
         held_by.push(match covered {
-            0 => "no snapshot: a run that ends in order makes one".to_string(),
+            0 => "no snapshot that this key signed: a run that ends in order makes one".to_string(),
             covered => format!("the newest snapshot, which covers entries 1 to {covered}"),
         });
     }
@@ -184,6 +242,20 @@ fn bound(folder: &Path, wanted: u64) -> Result<(u64, Vec<String>), ProofError> {
         }
     }
     Ok((bound, held_by))
+}
+
+/// Asks every store that follows the log for `entries`.
+fn ask_all(folder: &Path, entries: Range<u64>, ask: AskStore<'_>) -> Result<(), ProofError> {
+    for (file, store) in roll::list(folder)? {
+        ask(&store, entries.clone()).map_err(|reason| ProofError::Store {
+            store: Box::new(store),
+            file,
+            first: entries.start,
+            last: entries.end - 1,
+            reason,
+        })?;
+    }
+    Ok(())
 }
 
 /// What tells the log from others stands in the first segment, or in a file.
@@ -213,7 +285,7 @@ fn vouch_for_the_cut(
         return Ok(());
     }
     let log = checked.log.ok_or(ProofError::Empty)?;
-    Checkpoint::sign(key, log, before, chain, now_ms).save(folder)?;
+    Checkpoint::sign(key, log, before, chain, now_ms).renew(folder, key)?;
     Ok(())
 }
 

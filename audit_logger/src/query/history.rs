@@ -134,6 +134,9 @@ pub struct AccountThen {
     pub entry: u64,
     /// When it took effect, in Unix milliseconds.
     pub time_ms: u64,
+    /// Transactions of the user with lower numbers that are not counted in: they stand later in the
+    /// log, because they waited for a quote or for another command of the user.
+    pub not_yet: Vec<u64>,
 }
 
 /// The account of `user` as it was right behind `transaction`, whoever's that is.
@@ -154,7 +157,29 @@ pub fn account_at(
     if !account.open {
         return Err(HistoryError::NoAccount { user: user.to_string(), transaction });
     }
-    Ok(AccountThen { account, entry: *last, time_ms: time_ms(entry) })
+    let not_yet = not_yet_in(source, user, transaction, *last)?;
+    Ok(AccountThen { account, entry: *last, time_ms: time_ms(entry), not_yet })
+}
+
+/// The commands of `user` with lower numbers than `transaction` that stand behind entry `last`.
+fn not_yet_in(
+    source: &Source,
+    user: &UserName,
+    transaction: u64,
+    last: u64,
+) -> Result<Vec<u64>, HistoryError> {
+    let filter = Filter {
+        users: vec![user.to_string()],
+        transactions: Some(0..=transaction.saturating_sub(1)),
+        entries: last.saturating_add(1)..=u64::MAX,
+        ..Filter::default()
+    };
+    let later = source.collect(&filter, Order::OldestFirst, usize::MAX)?;
+    let command = |entry: &Entry| matches!(entry, Entry::Command(_));
+    let later = later.iter().filter(|(_, entry)| command(entry));
+    let mut numbers: Vec<u64> = later.map(|(_, entry)| entry.transaction().0).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 fn of_transaction(source: &Source, transaction: u64) -> Result<Vec<(u64, Entry)>, HistoryError> {

@@ -86,13 +86,14 @@ fn the_example_is_what_the_program_writes() {
 fn the_snapshot_is_laid_out_as_the_document_says() {
     let folder = new_folder();
     let made = snapshot::Snapshot { last: 3, chain: ChainHash([0xab; 32]), payload: vec![1, 2] };
-    snapshot::save(folder.path(), &made).unwrap();
+    let hash = snapshot::save(folder.path(), &made).unwrap();
     let bytes = fs::read(folder.path().join("00000000000000000003.snap")).unwrap();
-    assert_eq!(bytes[..8], *b"DTSNAP\x01\0");
+    assert_eq!(bytes[..8], *b"DTSNAP\x02\0");
     assert_eq!(bytes[8..16], 3u64.to_le_bytes());
     assert_eq!(bytes[16..48], [0xab; 32]);
     assert_eq!(bytes[48..50], [1, 2]);
     assert_eq!(bytes[50..], *blake3::hash(&bytes[..50]).as_bytes());
+    assert_eq!(bytes[50..], hash.0);
 }
 
 /// The rows of the table under `heading` whose first cell is a number.

@@ -4,7 +4,7 @@ use super::AnswerForm;
 use super::place::Place;
 use super::table::aligned;
 use crate::Failure;
-use crate::terminal::say;
+use crate::terminal::{say, warn};
 use anyhow::anyhow;
 use audit_logger::query::history::{AccountThen, account_at};
 use audit_logger::query::record::time_text;
@@ -12,6 +12,7 @@ use clap::Args;
 use console::style;
 use domain::trading::UserName;
 use frontend::AccountView;
+use indicatif::HumanCount;
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -20,7 +21,9 @@ pub struct AtOptions {
     #[arg(long, value_name = "USER")]
     user: String,
 
-    /// Right after this transaction, whoever's it is
+    /// Right after this transaction, whoever's it is. After means behind it in the log, where a
+    /// command stands when it took effect: one with a lower number that waited for a quote can
+    /// stand later, and is named as not yet counted in
     #[arg(long, value_name = "TX")]
     tx: u64,
 
@@ -38,12 +41,37 @@ pub fn run(options: &AtOptions) -> Result<ExitCode, Failure> {
     })?;
     let source = options.place.open(true)?;
     let then = account_at(&source, &user, options.tx)?;
+    if let Some(note) = not_yet_in(&then.not_yet, options.tx) {
+        warn(note);
+    }
     let view = AccountView::new(user.as_str(), &then.account);
     match options.format {
         AnswerForm::Json => say(serde_json::to_string_pretty(&view)?),
         AnswerForm::Table => say(told(&view, &then, options.tx).trim_end()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Transactions that are named; more are counted.
+const NAMED: usize = 10;
+
+/// What a reader of transaction numbers would miss.
+fn not_yet_in(numbers: &[u64], transaction: u64) -> Option<String> {
+    if numbers.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = numbers.iter().take(NAMED).map(u64::to_string).collect();
+    let more = match numbers.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {} more", HumanCount(more as u64)),
+    };
+    let (noun, verb) =
+        if numbers.len() == 1 { ("transaction", "is") } else { ("transactions", "are") };
+    Some(format!(
+        "note: {noun} {}{more} of this user {verb} not yet counted in: in the log they stand behind \
+         transaction {transaction}, because they waited for a quote or for one that did",
+        named.join(", ")
+    ))
 }
 
 fn told(view: &AccountView, then: &AccountThen, transaction: u64) -> String {

@@ -168,7 +168,7 @@ struct Proof {
 impl Proof {
     /// Begins a proof: of a log that is whole, up to its last entry now.
     fn begin(folder: &Path, options: &ExportOptions) -> anyhow::Result<Proof> {
-        let key = options.key.load()?;
+        let key = options.key.load_for(folder)?;
         let checkpoint = during("checking the log", || proof::prove(folder, &key, now_ms()))?;
         let form = match options.format {
             ExportForm::Xml => "xml",

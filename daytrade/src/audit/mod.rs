@@ -13,6 +13,7 @@ pub mod records;
 pub mod retain;
 mod search;
 mod show;
+mod snapshots;
 pub mod stats;
 mod store;
 pub mod table;

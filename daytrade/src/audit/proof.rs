@@ -1,5 +1,6 @@
 //! `daytrade audit prove`, `check` and `compress`.
 
+use super::snapshots::{self, SnapshotAnswer};
 use super::{AnswerForm, Data};
 use crate::Failure;
 use crate::keys::{KeyArgs, now_ms, public_key};
@@ -12,6 +13,7 @@ use audit_logger::query::record::time_text;
 use clap::Args;
 use console::style;
 use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,7 +32,7 @@ pub struct ProveOptions {
 
 pub fn prove(options: &ProveOptions) -> Result<ExitCode, Failure> {
     let folder = options.data.log()?;
-    let key = options.key.load()?;
+    let key = options.key.load_for(&folder)?;
     let proven = during("checking the log", || proof::prove(&folder, &key, now_ms()))?;
     if options.format == AnswerForm::Json {
         say(proven.to_json().trim_end());
@@ -58,8 +60,9 @@ pub struct CheckOptions {
     #[arg(long, value_name = "FILE", requires = "export")]
     proof: Option<PathBuf>,
 
-    /// The public key that must have signed, or a file that holds it; this installation's if not
-    /// given
+    /// The public key that must have signed: the text `ed25519:…`, or a file that holds it. If not
+    /// given, that of this installation's signing key; where there is none either, a log that is
+    /// whole ends with exit code 4, since anybody could have signed it, and an export is not checked
     #[arg(long, value_name = "KEY", value_parser = public_key)]
     public_key: Option<PublicKey>,
 
@@ -83,18 +86,84 @@ fn check_log(options: &CheckOptions) -> Result<ExitCode, Failure> {
     let folder = options.data.log()?;
     let ours = crate::keys::own_public_key();
     let key = options.public_key.or(ours);
-    let checked = during("checking the log", || proof::check(&folder, key))?;
+    let (checked, snapshots) = during("checking the log", || {
+        let mut checked = proof::check(&folder, key)?;
+        let snapshots = snapshots::compare(&folder, key.or(checked.key), &mut checked)?;
+        Ok::<_, audit_logger::LogError>((checked, snapshots))
+    })?;
     if checked.segments == 0 && checked.found == 0 {
         return Err(anyhow!("the log holds no entry yet").into());
     }
+    let verdict = Verdict::of(checked.found, key.is_some());
     if options.format == AnswerForm::Json {
-        say(serde_json::to_string_pretty(&checked)?);
-        return Ok(code(checked.found));
+        let answer = LogAnswer { verdict, checked: &checked, snapshots: &snapshots };
+        say(serde_json::to_string_pretty(&answer)?);
+        return Ok(verdict.code());
     }
-    say(format_args!("{}  {}", verdict(checked.found), folder.display()));
+    say(format_args!("{}  {}", verdict.told(), folder.display()));
     tell_log(&checked, key.is_some());
+    for snapshot in &snapshots {
+        say(format_args!("snapshot    {snapshot}"));
+    }
     tell_findings(&checked.findings, checked.found, options.findings);
-    Ok(code(checked.found))
+    Ok(verdict.code())
+}
+
+/// What a check comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    /// It is what the holder of the expected key signed.
+    Proven,
+    /// Nothing contradicts it, but no key was expected: whoever can write it can have signed it.
+    ConsistentSignerUnknown,
+    NotProven,
+}
+
+/// The exit code where a log is whole, and nobody said who should have signed it.
+const SIGNER_UNKNOWN: u8 = 4;
+
+impl Verdict {
+    fn of(found: u64, key_known: bool) -> Verdict {
+        match (found, key_known) {
+            (0, true) => Verdict::Proven,
+            (0, false) => Verdict::ConsistentSignerUnknown,
+            _ => Verdict::NotProven,
+        }
+    }
+
+    fn code(self) -> ExitCode {
+        match self {
+            Verdict::Proven => ExitCode::SUCCESS,
+            Verdict::ConsistentSignerUnknown => ExitCode::from(SIGNER_UNKNOWN),
+            Verdict::NotProven => ExitCode::from(1),
+        }
+    }
+
+    fn told(self) -> impl std::fmt::Display {
+        match self {
+            Verdict::Proven => style("PROVEN").green().bold(),
+            Verdict::ConsistentSignerUnknown => style("CONSISTENT, SIGNER UNKNOWN").yellow().bold(),
+            Verdict::NotProven => style("NOT PROVEN").red().bold(),
+        }
+    }
+}
+
+/// What is told of a log as JSON.
+#[derive(Serialize)]
+struct LogAnswer<'a> {
+    verdict: Verdict,
+    #[serde(flatten)]
+    checked: &'a Check,
+    snapshots: &'a [SnapshotAnswer],
+}
+
+/// What is told of an export as JSON.
+#[derive(Serialize)]
+struct ExportAnswer<'a> {
+    verdict: Verdict,
+    #[serde(flatten)]
+    checked: &'a ExportCheck,
 }
 
 fn tell_log(checked: &Check, key_given: bool) {
@@ -133,7 +202,10 @@ fn tell_log(checked: &Check, key_given: bool) {
     if let Some(key) = checked.key {
         let told = match key_given {
             true => "",
-            false => " (named by the log itself: compare it with what you were given)",
+            false => {
+                " (named by the log itself; with --public-key KEY, the key that you were given, the \
+                 log is proven)"
+            }
         };
         say(format_args!("public key  {key}{told}"));
     }
@@ -145,14 +217,15 @@ fn check_export(options: &CheckOptions, export: &Path) -> Result<ExitCode, Failu
         Failure::Usage(anyhow!("--public-key: whose proof is expected? this machine has no key"))
     })?;
     let checked = during("checking the export", || proof::check_export(export, &proof, &key))?;
+    let verdict = Verdict::of(checked.found, true);
     if options.format == AnswerForm::Json {
-        say(serde_json::to_string_pretty(&checked)?);
-        return Ok(code(checked.found));
+        say(serde_json::to_string_pretty(&ExportAnswer { verdict, checked: &checked })?);
+        return Ok(verdict.code());
     }
-    say(format_args!("{}  {}", verdict(checked.found), export.display()));
+    say(format_args!("{}  {}", verdict.told(), export.display()));
     tell_export(&checked);
     tell_findings(&checked.findings, checked.found, options.findings);
-    Ok(code(checked.found))
+    Ok(verdict.code())
 }
 
 fn tell_export(checked: &ExportCheck) {
@@ -173,13 +246,6 @@ fn tell_export(checked: &ExportCheck) {
     say(format_args!("public key  {}", statement.key));
 }
 
-fn verdict(found: u64) -> impl std::fmt::Display {
-    match found {
-        0 => style("PROVEN").green().bold(),
-        _ => style("NOT PROVEN").red().bold(),
-    }
-}
-
 fn tell_findings(findings: &[Finding], found: u64, shown: usize) {
     for finding in findings.iter().take(shown) {
         say(finding);
@@ -188,10 +254,6 @@ fn tell_findings(findings: &[Finding], found: u64, shown: usize) {
     if hidden > 0 {
         say(format_args!("and {} more", HumanCount(hidden)));
     }
-}
-
-fn code(found: u64) -> ExitCode {
-    if found == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 #[derive(Args)]

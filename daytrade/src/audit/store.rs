@@ -228,7 +228,9 @@ pub fn rebuild(options: &RebuildOptions) -> Result<ExitCode, Failure> {
     let log = LogId::of(&folder)?.context("the log holds no entry yet")?;
     // A log that has lost its beginning can fill nothing anew: then nothing is forgotten.
     Tail::open(&folder, Position::START)?;
-    runtime()?.block_on(store.reset(&folder, &log)).with_context(|| store.to_string())?;
+    runtime()?
+        .block_on(store.reset(&folder, &log, &options.server))
+        .with_context(|| store.to_string())?;
     let next = Frontier::of(&folder).map_err(anyhow::Error::from)?.next();
     let follower = store.follow(&folder, &options.server, None)?;
     complete(&[follower], next, "from the first")?;

@@ -12,6 +12,7 @@ use crate::audit::retain::retain;
 use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
 use crate::followers::{self, Store};
 use crate::keys;
+use crate::restore::payload::Facts;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{Stopped, System, default_workers};
 use crate::terminal::{during, say, warn, width, with_causes};
@@ -61,10 +62,12 @@ pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
     }
     let lock = segments::lock(&out.log())?;
     check_origin(&options, &inputs, &out)?;
-    let (restored, end) = during("reading the log", || restore::restore(&out.log()))?;
+    let trusted = options.key.trusted();
+    let (restored, end) = during("reading the log", || restore::restore(&out.log(), &trusted))?;
     if let Some(torn) = &end.torn {
         warn_of(torn);
     }
+    restored.save_if_long(&out.log(), &end, key.as_ref())?;
     let system = match options.clock {
         ClockKind::Real => actix::System::new(),
         ClockKind::Virtual => actix::System::with_tokio_rt(paused_runtime),
@@ -158,9 +161,8 @@ struct Run {
     console: Console,
     stopped: Stopped,
     started_at_ms: u64,
-    earlier_dumps: Vec<DumpRequest>,
-    done: ::workload::played::Played,
-    last_ms: u64,
+    /// All DUMPLOGs of the log.
+    dumps: Vec<DumpRequest>,
     followers: Vec<Follower>,
     ended: Instant,
 }
@@ -185,7 +187,7 @@ async fn play(
         ClockKind::Real => default_workers(),
     };
     let mut console = Console::new(options, &inputs, out, stop.clone())?;
-    let Restored { ledger, played, dumps, .. } = restored;
+    let Restored { ledger, played, mut dumps, highest, .. } = restored;
     let log_options = LogOptions { segment_bytes: options.segment_mib << 20 };
     let mut writer = LogWriter::open(&out.log(), lock, end, log_options)?;
     let keeper = Keeper::start(&out.log(), key.cloned(), !options.no_compress)?;
@@ -218,24 +220,26 @@ async fn play(
     settled.or_else(|error| halted(error, out))?;
     let ended = Instant::now();
     let stopped = system.stop().await?;
-    keys::vouch(key, &out.log(), &stopped.log, clock.unix_ms(clock.now()));
-    during("compressing segments", || drop(keeper));
     let last_ms = clock.unix_ms(clock.now());
     let mut done = played;
-    console.finish(&mut done)?;
+    let told = console.finish(&mut done);
+    let durable = done.len();
+    dumps.extend(scoreboard.dumps().iter().map(request));
+    // Going on with the log need not read it from its beginning.
+    let highest = done.ranges().last().map_or(highest, |(_, last)| highest.max(*last));
+    let facts = Facts { played: done, dumps, last_ms, highest };
+    let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
+    let saved = restore::save(key, &out.log(), &stopped.log, accounts, &facts, last_ms);
+    during("compressing segments", || drop(keeper));
+    told?;
+    saved?;
     if stop.is_wanted() {
-        // Going on with it need not read the log from its beginning.
-        let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
-        let mut requests = dumps;
-        requests.extend(scoreboard.dumps().iter().map(request));
-        let (last, chain) = (stopped.log.last, stopped.log.chain);
-        restore::save(&out.log(), last, chain, accounts, &done, &requests, last_ms)?;
-        return Ok(Played::Stopped { durable: done.len() });
+        return Ok(Played::Stopped { durable });
     }
     outcome.map_err(|error| {
         anyhow!(
             "{error}\nthe {} commands before it are durable in {}",
-            HumanCount(done.len()),
+            HumanCount(durable),
             out.log().display()
         )
     })?;
@@ -245,9 +249,7 @@ async fn play(
         console,
         stopped,
         started_at_ms,
-        earlier_dumps: dumps,
-        done,
-        last_ms,
+        dumps: facts.dumps,
         followers,
         ended,
     })))
@@ -270,12 +272,9 @@ fn finish(
     key: Option<&InstallationKey>,
 ) -> Result<ExitCode, Failure> {
     let Run { scoreboard, tally, console, stopped, started_at_ms, .. } = run;
-    let Run { earlier_dumps, done, last_ms, followers, ended, .. } = run;
+    let Run { dumps: requests, followers, ended, .. } = run;
     let accounts = || stopped.accounts.iter().map(|(user, account)| (user, account));
-    let mut requests = earlier_dumps;
-    requests.extend(scoreboard.dumps().iter().map(request));
     let log = &stopped.log;
-    restore::save(&out.log(), log.last, log.chain, accounts(), &done, &requests, last_ms)?;
 
     let mut report = RunReport {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -330,7 +329,8 @@ fn finish(
     }
     // A dump that is still to be written needs the whole log.
     if let (Some(keep), Some(key), true) = (options.retain, key, failed.is_empty()) {
-        say(retain(&out.log(), keep, key)?);
+        let stores = Store::given(options.audit.as_ref(), options.search.as_ref());
+        say(retain(&out.log(), keep, key, &stores)?);
     }
     if options.search.is_some() {
         followers::warn_of_dead_letters(&out.log())?;

@@ -17,12 +17,11 @@ use crate::cli::QuoteSource;
 use crate::followers::{self, Store, warn_of_dead_letters};
 use crate::keys;
 use crate::replay::folder::log_in;
+use crate::restore::payload::Facts;
 use crate::restore::{self, Restored, warn_of};
 use crate::system::{System, SystemOptions, default_workers};
 use crate::terminal::{during, warn};
-use ::workload::played::Played;
 use anyhow::{Context as _, anyhow};
-use audit_logger::dumplog::DumpRequest;
 use audit_logger::follow::{Follower, State};
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use audit_logger::proof::Keeper;
@@ -100,19 +99,13 @@ pub fn run(options: UpOptions) -> Result<ExitCode, Failure> {
         .with_context(|| format!("{}: the folder cannot be made", options.data.display()))?;
     let log = log_in(&options.data);
     let lock = segments::lock(&log)?;
-    let (restored, end) = during("reading the log", || restore::restore(&log))?;
+    let trusted = options.key.trusted();
+    let (restored, end) = during("reading the log", || restore::restore(&log, &trusted))?;
     if let Some(torn) = &end.torn {
         warn_of(torn);
     }
     let outside = Outside { doors, room, figures };
     actix::System::new().block_on(serve(&options, outside, &log, lock, restored, &end))
-}
-
-/// What is kept of a log that was read, for the snapshot at the end.
-struct Kept {
-    played: Played,
-    dumps: Vec<DumpRequest>,
-    first_transaction: u64,
 }
 
 /// What the process has to offer to those outside.
@@ -132,14 +125,14 @@ async fn serve(
 ) -> Result<ExitCode, Failure> {
     let asked = asked_to_end()?;
     let Outside { doors, room, figures } = outside;
-    let Restored { ledger, played, dumps, last_ms, .. } = restored;
-    let first_transaction = played.ranges().last().map_or(1, |(_, last)| last + 1);
-    let mut kept = Kept { played, dumps, first_transaction };
+    let key = keys::of_run(&options.key)?;
+    restored.save_if_long(log, end, key.as_ref())?;
+    let first_transaction = restored.next_transaction();
+    let Restored { ledger, mut played, dumps, last_ms, .. } = restored;
     let (entries, accounts) = (end.position.next - 1, ledger.accounts().len());
     let requested = requests::newest(log, end.position.next)?;
     let clock = Clock::real_from(last_ms).at_speed(options.clock_speed);
     let mut writer = LogWriter::open(log, lock, end, LogOptions::default())?;
-    let key = keys::of_run(&options.key)?;
     // Signs and compresses segments that are complete.
     let keeper = Keeper::start(log, key.clone(), true)?;
     writer.tell_closed(keeper.listener());
@@ -219,16 +212,17 @@ async fn serve(
     if options.search.is_some() {
         warn_of_dead_letters(log)?;
     }
-    keys::vouch(key.as_ref(), log, &stopped.log, clock.unix_ms(clock.now()));
+    (first_transaction..=last_transaction).for_each(|number| played.insert(number));
+    let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
+    let now_ms = clock.unix_ms(clock.now());
+    let highest = last_transaction.max(first_transaction - 1);
+    let facts = Facts { played, dumps, last_ms: now_ms, highest };
+    let saved = restore::save(key.as_ref(), log, &stopped.log, accounts, &facts, now_ms);
     during("compressing segments", || drop(keeper));
     // A connection whose client did not go may still hold the record.
     access.close();
     let _ = recording.join();
-    (kept.first_transaction..=last_transaction).for_each(|number| kept.played.insert(number));
-    let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
-    let (last, chain) = (stopped.log.last, stopped.log.chain);
-    let now_ms = clock.unix_ms(clock.now());
-    restore::save(log, last, chain, accounts, &kept.played, &kept.dumps, now_ms)?;
+    saved?;
     warn(format_args!(
         "stopped: {} entries are durable in {}",
         HumanCount(stopped.log.last),

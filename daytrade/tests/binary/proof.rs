@@ -5,6 +5,7 @@ use crate::postgres::Server;
 use audit_logger::LogError;
 use audit_logger::log::segment_file::compressed_path;
 use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, SegmentFile, segments};
+use audit_logger::proof::InstallationKey;
 use bus::Entries;
 use domain::trading::command::{Action, Verb};
 use domain::trading::{Amount, Entry};
@@ -107,6 +108,10 @@ fn a_run_leaves_a_log_that_is_proven_and_damage_is_named() {
     let refused = small.audit(&["prove", "--key", text(&theirs)]).with(1);
     assert!(refused.stderr.contains(&key), "{}", refused.stderr);
     let public = copy.path().join("theirs.pub");
+    assert!(!theirs.exists() && !public.exists(), "a refused prove made a key");
+    InstallationKey::load_or_make(&theirs).unwrap();
+    let refused = small.audit(&["prove", "--key", text(&theirs)]).with(1);
+    assert!(refused.stderr.contains(&key), "{}", refused.stderr);
     let told = small.audit(&["check", "--public-key", text(&public)]).with(1).stdout;
     assert!(told.contains("not by ed25519:"), "{told}");
 
@@ -119,6 +124,49 @@ fn a_run_leaves_a_log_that_is_proven_and_damage_is_named() {
     assert_eq!(told["findings"][0]["kind"], "changed");
     let begins = &told["findings"][0]["entries"][0];
     assert!(begins.as_u64().unwrap() >= all.last().unwrap().0, "{told}");
+}
+
+/// The checkpoints were removed and a stranger signed the log: on a machine that knows no key nothing
+/// tells him from its owner.
+#[test]
+fn a_strangers_signature_is_not_called_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let workload = write_workload(folder.path(), "w", &["ADD,a,1.00", "ADD,b,2.00"]);
+    run(&["replay", text(&workload), "--out", text(&out)]).with(0);
+    for (path, _) in log_files(&out.join("log")) {
+        if path.extension().is_some_and(|end| end == "checkpoint") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let nowhere = folder.path().join("no-keys");
+    let elsewhere = |arguments: &[&str]| {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--data", text(&out)]);
+        end(daytrade(&arguments).env("XDG_DATA_HOME", &nowhere))
+    };
+    // Signed by nobody, it is not proven whoever asks.
+    elsewhere(&["audit", "check"]).with(1);
+    let stranger = folder.path().join("stranger.key");
+    elsewhere(&["audit", "prove", "--key", text(&stranger)]).with(0);
+    let told = elsewhere(&["audit", "check"]).with(4).stdout;
+    assert!(told.starts_with("CONSISTENT, SIGNER UNKNOWN"), "{told}");
+    assert!(told.contains("--public-key"), "{told}");
+    let told = elsewhere(&["audit", "check", "--format", "json"]).with(4).stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["verdict"], "consistent_signer_unknown");
+    // To whoever knows whose signature it must be, it is proven, or it is not.
+    let public = stranger.with_extension("pub");
+    let told = elsewhere(&["audit", "check", "--public-key", text(&public)]).with(0).stdout;
+    assert!(told.starts_with("PROVEN"), "{told}");
+    run(&["audit", "check", "--data", text(&out)]).with(1);
+    // Nothing that was refused made a key.
+    elsewhere(&["audit", "prove"]).with(1).telling(&["there is no key here"]);
+    elsewhere(&["audit", "retain", "--keep", "1"]).with(1).telling(&["there is no key here"]);
+    let export = folder.path().join("export.csv");
+    let arguments = ["audit", "export", "--format", "csv", "--prove", "--out", text(&export)];
+    elsewhere(&arguments).with(1).telling(&["there is no key here"]);
+    assert!(!nowhere.exists(), "a refused command made a key");
 }
 
 #[test]
@@ -190,7 +238,7 @@ fn what_is_retained_goes_on_and_says_what_is_gone() {
 
 #[test]
 fn a_store_is_compared_and_nothing_goes_that_it_needs() {
-    let server = Server::start();
+    let mut server = Server::start();
     let url = server.address();
     let run_ = segmented(&["--audit", &url]);
     let parity = ["parity", "--audit", &url];
@@ -223,6 +271,22 @@ fn a_store_is_compared_and_nothing_goes_that_it_needs() {
         "{told}"
     );
     fs::write(&follower, noted.to_string()).unwrap();
+    // A row is not what the log says, rows are gone behind the follower's back, the server is away.
+    let all = run_.segments();
+    let retain = ["retain", "--keep", "1000"];
+    let refused = ["nothing was removed: postgres at postgres://", "must hold entries 1 to "];
+    let told = run_.audit(&retain).with(1).telling(&refused);
+    told.telling(&["entry 77777 (transaction ", "column username"]);
+    server.sql().run("DELETE FROM daytrade.entries WHERE entry BETWEEN 500 AND 600");
+    let told = run_.audit(&retain).with(1).telling(&refused);
+    told.telling(&["entry 500 (transaction ", "is missing"]);
+    assert_eq!(run_.segments(), all);
+    run_.audit(&["rebuild", "postgres", "--audit", &url]).with(0);
+    server.kill();
+    let told = run_.audit(&retain).with(1).telling(&refused);
+    told.telling(&["it cannot be asked"]);
+    assert_eq!(run_.segments(), all);
+    server.run();
     let before = run_.segments();
     let last = run_.check(0)["last"].as_u64().unwrap();
     run_.audit(&["retain", "--keep", "1000"]).with(0);

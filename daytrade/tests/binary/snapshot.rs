@@ -2,6 +2,11 @@
 //! believed where they do not fit.
 
 use crate::common::*;
+use audit_logger::log::snapshot::SnapshotHash;
+use audit_logger::proof::{Checkpoint, InstallationKey, checkpoint};
+use domain::trading::Money;
+use domain::trading::codec::{Reader, decode_account, encode_account, put_text, put_u64};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -102,21 +107,151 @@ fn seal(bytes: &mut [u8]) {
     hash.copy_from_slice(blake3::hash(body).as_bytes());
 }
 
-#[test]
-fn a_snapshot_of_another_log_is_refused() {
-    let halves = halves();
-    let other = tempfile::tempdir().unwrap();
-    let workload = write_workload(other.path(), "w", &["ADD,a,1.00", "ADD,b,2.00"]);
-    let out = other.path().join("run");
-    run(&["replay", text(&workload), "--out", text(&out)]).with(0);
-    let foreign = snapshots(&out).remove(0);
-    for snapshot in snapshots(&halves.out) {
-        fs::remove_file(snapshot).unwrap();
+/// Gives every account a billion dollars more.
+fn enrich(bytes: &mut Vec<u8>) {
+    const HEADER: usize = 6 + 2 + 8 + 32;
+    let payload = bytes[HEADER..bytes.len() - 32].to_vec();
+    let mut reader = Reader::new(&payload);
+    let mut forged = Vec::new();
+    let copy = |reader: &mut Reader<'_>, forged: &mut Vec<u8>| {
+        let number = reader.u64("a number").unwrap();
+        put_u64(number, forged);
+        number
+    };
+    copy(&mut reader, &mut forged);
+    copy(&mut reader, &mut forged);
+    for _ in 0..2 * copy(&mut reader, &mut forged) {
+        copy(&mut reader, &mut forged);
     }
-    fs::copy(&foreign, halves.out.join("log").join(foreign.file_name().unwrap())).unwrap();
-    let before = segment_bytes(&halves.out);
-    halves.go_on().with(1).telling(&["snapshot"]);
-    assert_eq!(segment_bytes(&halves.out), before, "the log was touched");
+    for _ in 0..copy(&mut reader, &mut forged) {
+        put_text(reader.file().unwrap().as_given(), &mut forged);
+        put_text(reader.text("a user").unwrap(), &mut forged);
+        copy(&mut reader, &mut forged);
+    }
+    while !reader.is_at_end() {
+        let (user, mut account) = decode_account(&mut reader).unwrap();
+        account.cash = account.cash.checked_add(Money::from_cents(100_000_000_000)).unwrap();
+        encode_account(&user, &account, &mut forged);
+    }
+    bytes.truncate(HEADER);
+    bytes.extend(forged);
+    bytes.extend([0; 32]);
+    seal(bytes);
+}
+
+/// Forges the snapshot at `path`; returns its hash.
+fn forge(path: &Path) -> SnapshotHash {
+    let mut bytes = fs::read(path).unwrap();
+    enrich(&mut bytes);
+    fs::write(path, &bytes).unwrap();
+    SnapshotHash(bytes[bytes.len() - 32..].try_into().unwrap())
+}
+
+impl Halves {
+    /// What `audit check` says of the snapshot.
+    fn checked(&self, code: i32) -> Value {
+        let check = ["audit", "check", "--format", "json", "--data", text(&self.out)];
+        serde_json::from_str(&run(&check).with(code).stdout).unwrap()
+    }
+
+    /// `audit check` calls the snapshot forged, and the next start does not believe it.
+    #[track_caller]
+    fn assert_not_believed(&self, warning: &str) {
+        let told = self.checked(1);
+        assert_eq!(told["verdict"], "not_proven");
+        assert_eq!(told["snapshots"][0]["state"], "contradicts_log", "{told}");
+        assert_eq!(told["findings"][0]["kind"], "snapshot", "{told}");
+        let reason = told["findings"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains("in cash, the log says"), "{reason}");
+        let told = self.go_on().with(0).telling(&["is passed over: it ", warning]);
+        assert_eq!(told.stderr.matches("warning: snapshot").count(), 1, "{}", told.stderr);
+        let (honest, _) = with_snapshot(|_| {});
+        assert!(self.left() == honest, "money came from a snapshot");
+    }
+}
+
+#[test]
+fn a_forged_snapshot_brings_no_money() {
+    let halves = halves();
+    assert_eq!(halves.checked(0)["snapshots"][0]["state"], "signed");
+    forge(&snapshots(&halves.out)[0]);
+    halves.assert_not_believed("is not the one that was signed");
+    // The forged one is told of as long as it is there; what the run left is good.
+    let told = halves.checked(1);
+    assert_eq!(told["snapshots"][1]["state"], "signed", "{told}");
+    fs::remove_file(told["snapshots"][0]["file"].as_str().unwrap()).unwrap();
+    assert_eq!(halves.checked(0)["verdict"], "proven");
+}
+
+/// He signs his snapshot, with a key that he made himself, in place of the true checkpoint.
+#[test]
+fn a_strangers_signature_brings_no_money() {
+    let halves = halves();
+    let log = halves.out.join("log");
+    let hash = forge(&snapshots(&halves.out)[0]);
+    let keys = tempfile::tempdir().unwrap();
+    let stranger = InstallationKey::load_or_make(&keys.path().join("signing.key")).unwrap();
+    let ours = checkpoint::list(&log).unwrap().pop().unwrap().checkpoint.unwrap();
+    let theirs = Checkpoint::sign(&stranger, ours.log, ours.entries, ours.chain, ours.time_ms);
+    theirs.with_snapshot(&stranger, hash).save(&log).unwrap();
+    // To whoever is given no key but what the log names he looks honest; the fold does not.
+    let check = ["audit", "check", "--data", text(&halves.out), "--public-key"];
+    let told = run(&[&check[..], &[&stranger.public().to_string()]].concat()).with(1).stdout;
+    assert!(told.contains("snapshot: entries 1 to "), "{told}");
+    let told = halves.go_on().with(0);
+    told.telling(&["is passed over: it is signed by ed25519:", "a key that is not trusted here"]);
+    let (honest, _) = with_snapshot(|_| {});
+    assert!(halves.left() == honest, "money came from a snapshot");
+}
+
+#[test]
+fn an_old_snapshot_is_not_believed_as_newer() {
+    let halves = halves();
+    let old = fs::read(&snapshots(&halves.out)[0]).unwrap();
+    halves.go_on().with(0);
+    let honest = halves.left();
+    let mut found = snapshots(&halves.out);
+    found.sort();
+    let newest = found.pop().unwrap();
+    fs::write(&newest, &old).unwrap();
+    let told = halves.checked(0);
+    let answers = told["snapshots"].as_array().unwrap();
+    let rolled_back = answers.iter().find(|one| one["state"] == "unreadable").unwrap();
+    assert!(rolled_back["reason"].as_str().unwrap().contains("its name does not say"), "{told}");
+    halves.go_on().with(0).telling(&["which its name does not say"]);
+    assert!(halves.left() == honest);
+    // The one that it replaced and its own are gone: nothing signed is left but an old state.
+    snapshots(&halves.out).iter().for_each(|path| fs::remove_file(path).unwrap());
+    fs::write(&newest, &old).unwrap();
+    halves.go_on().with(0).telling(&["the log is read from entry 1 on"]);
+    assert!(halves.left() == honest);
+}
+
+#[test]
+fn a_snapshot_of_another_log_is_passed_over() {
+    let (honest, _) = with_snapshot(|_| {});
+    for signed in [false, true] {
+        let halves = halves();
+        let other = tempfile::tempdir().unwrap();
+        let workload = write_workload(other.path(), "w", &["ADD,a,1.00", "ADD,b,2.00"]);
+        let out = other.path().join("run");
+        run(&["replay", text(&workload), "--out", text(&out)]).with(0);
+        for snapshot in snapshots(&halves.out) {
+            fs::remove_file(snapshot).unwrap();
+        }
+        // The other log's checkpoint is of the same installation.
+        let foreign = snapshots(&out).remove(0);
+        for path in [foreign.clone(), foreign.with_extension("checkpoint")] {
+            if signed || path == foreign {
+                fs::copy(&path, halves.out.join("log").join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let told = halves.checked(1);
+        assert_eq!(told["verdict"], "not_proven", "{told}");
+        let reason = if signed { "it is of another log" } else { "no checkpoint names it" };
+        halves.go_on().with(0).telling(&["is passed over: ", reason]);
+        assert!(halves.left() == honest);
+    }
 }
 
 /// The log is shorter than what was made of it: entries that were acknowledged are gone.

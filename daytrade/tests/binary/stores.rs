@@ -48,9 +48,22 @@ fn a_run_that_is_killed_and_gone_on_with_is_in_postgres_once() {
 
     // As if a row had been lost: to begin anew brings it back.
     server.sql().run("DELETE FROM daytrade.entries WHERE entry = 5");
+    let named = || {
+        let rows = server.sql().rows("SELECT log, folder FROM daytrade.logs");
+        assert_eq!(rows.len(), 1);
+        (rows[0].get::<_, i32>(0), rows[0].get::<_, String>(1))
+    };
     let rebuild = ["audit", "rebuild", "postgres", "--data", text(&out), "--audit", &url];
+    let before = named();
     run(&rebuild).with(0);
     assert_each_once(&server, entries);
+    assert_eq!(named(), before, "the log has another number or name");
+    // A link to the run, as out/latest is one, leads elsewhere after the next run.
+    let link = folder.path().join("latest");
+    std::os::unix::fs::symlink(&out, &link).unwrap();
+    run(&["audit", "rebuild", "postgres", "--data", text(&link), "--audit", &url]).with(0);
+    assert_eq!(named(), before);
+    assert_eq!(before.1, out.canonicalize().unwrap().join("log").display().to_string());
     let follow = ["audit", "follow", "--until-complete", "--data", text(&out), "--audit", &url];
     run(&follow).with(0);
     assert_each_once(&server, entries);

@@ -18,6 +18,8 @@ pub enum Kind {
     Inserted,
     /// A checkpoint is not of the log, of the key or of its own text.
     Checkpoint,
+    /// A snapshot does not hold what the log comes to.
+    Snapshot,
     /// Nobody vouches for the log.
     Unproven,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for Finding {
             Kind::Reordered => "re-ordered",
             Kind::Inserted => "inserted",
             Kind::Checkpoint => "checkpoint",
+            Kind::Snapshot => "snapshot",
             Kind::Unproven => "unproven",
         };
         write!(f, "{kind}: ")?;

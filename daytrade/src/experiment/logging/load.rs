@@ -55,7 +55,7 @@ pub struct Ran {
 pub fn run(load: &Load, log: &Path, store: Option<&dyn Store>) -> anyhow::Result<Ran> {
     fs::create_dir_all(log).with_context(|| log.display().to_string())?;
     let lock = segments::lock(log)?;
-    let (restored, end) = restore::restore(log)?;
+    let (restored, end) = restore::restore(log, &[])?;
     let writer = LogWriter::open(log, lock, &end, LogOptions::default())?;
     let durable = writer.durable();
     let follower = match store {
