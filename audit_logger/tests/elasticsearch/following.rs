@@ -7,6 +7,7 @@ use crate::{assert_same, documents, follow, stream_of, until, until_complete};
 use audit_logger::elasticsearch::{ElasticsearchSink, stored};
 use audit_logger::follow::{LogId, Sink as _, State};
 use audit_logger::log::segments;
+use audit_logger::parity::{Differs, holds};
 use elasticsearch::http::Method;
 use serde_json::{Value, json};
 use std::fs;
@@ -159,4 +160,32 @@ fn a_data_stream_is_made_by_our_template_with_its_lifecycle() {
         ours["template"]["mappings"]["properties"]["daytrade"]
     );
     assert_eq!(mapping["dynamic"], "strict");
+}
+
+/// What `audit retain` asks before it removes anything.
+#[test]
+fn a_lost_document_is_not_called_held() {
+    let node = Node::shared();
+    let folder = tempfile::tempdir().unwrap();
+    grow(&mut log::open(folder.path()), 41, 300);
+    until_complete(&follow(node.url(), folder.path()), 301);
+    let log = LogId::of(folder.path()).unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let held = || {
+        let mut sink = ElasticsearchSink::new(node.url(), folder.path(), "");
+        let held = holds(&mut sink, folder.path(), &log, 201, 50);
+        let difference = runtime.block_on(held).unwrap().difference;
+        difference.map(|found| (found.kind, found.entry))
+    };
+    let lose = |entry: u64| {
+        let query = json!({ "query": { "term": { "event.sequence": entry } } });
+        let path = format!("/{}/_delete_by_query?refresh=true", stream_of(folder.path()));
+        node.ask(Method::Post, &path, Some(query));
+    };
+    assert_eq!(held(), None);
+    // Behind what would be removed, nothing is asked of it.
+    lose(250);
+    assert_eq!(held(), None);
+    lose(150);
+    assert_eq!(held(), Some((Differs::Missing, 150)));
 }

@@ -163,7 +163,12 @@ async fn serve(
         requested,
         accounts: system.accounts.clone(),
         updates,
-        trail: Arc::new(LogTrail::new(log, &options.server, durable.clone())),
+        trail: Arc::new(LogTrail::new(
+            log,
+            &options.server,
+            durable.clone(),
+            key.as_ref().map(|key| key.public()),
+        )),
         halted: halted.clone(),
         users: users.clone(),
         devices,

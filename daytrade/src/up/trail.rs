@@ -3,7 +3,7 @@
 use super::export::LogExport;
 use crate::audit::filter::{FilterArgs, FilterTexts};
 use crate::audit::stats::Answer;
-use audit_logger::proof::checkpoint;
+use audit_logger::proof::{Checkpoint, PublicKey, checkpoint};
 use audit_logger::query::filter::OutcomeIs;
 use audit_logger::query::history::{HistoryError, story};
 use audit_logger::query::record::time_ms;
@@ -32,6 +32,8 @@ pub struct LogTrail {
     log: PathBuf,
     server: String,
     durable: watch::Receiver<u64>,
+    /// The key whose checkpoints count.
+    key: Option<PublicKey>,
 }
 
 pub(super) fn broken(error: impl std::fmt::Display) -> TrailFault {
@@ -39,9 +41,15 @@ pub(super) fn broken(error: impl std::fmt::Display) -> TrailFault {
 }
 
 impl LogTrail {
-    /// The log in the folder `log`; `durable` tells the number of its next entry.
-    pub fn new(log: &Path, server: &str, durable: watch::Receiver<u64>) -> LogTrail {
-        LogTrail { log: log.to_path_buf(), server: server.to_string(), durable }
+    /// The log in the folder `log`; `durable` tells the number of its next entry. Only checkpoints
+    /// that `key` signed count.
+    pub fn new(
+        log: &Path,
+        server: &str,
+        durable: watch::Receiver<u64>,
+        key: Option<PublicKey>,
+    ) -> LogTrail {
+        LogTrail { log: log.to_path_buf(), server: server.to_string(), durable, key }
     }
 
     fn last(&self) -> u64 {
@@ -188,8 +196,10 @@ impl Trail for LogTrail {
     fn proof(&self) -> Result<Value, TrailFault> {
         let source = self.open()?;
         let kept = checkpoint::list(&self.log).map_err(broken)?;
-        let newest =
-            kept.into_iter().filter_map(|kept| kept.checkpoint.ok()).max_by_key(|one| one.entries);
+        // Whoever can write the folder can put a checkpoint there.
+        let ours = |one: &Checkpoint| Some(one.key) == self.key && one.is_signed();
+        let newest = kept.into_iter().filter_map(|kept| kept.checkpoint.ok()).filter(ours);
+        let newest = newest.max_by_key(|one| one.entries);
         Ok(json!({
             "entries": self.last(),
             "first_entry": source.first(),

@@ -219,6 +219,32 @@ fn an_export_reads_back_as_what_the_log_holds() {
     });
 }
 
+/// A command that waited for its quote stands behind commands with higher numbers.
+#[test]
+fn an_account_names_what_is_not_yet_counted_in() {
+    let run = Run::new();
+    let commands = || {
+        (1..).zip(&run.entries).filter_map(|(entry, fact): (u64, _)| match fact {
+            Entry::Command(decided) => {
+                Some((entry, fact.transaction().0, decided.command.action.user()?))
+            }
+            _ => None,
+        })
+    };
+    let overtaken = commands().find_map(|(behind, late, user)| {
+        let before = |(entry, number, _): &(u64, u64, &str)| *entry < behind && *number > late;
+        // The user has an account by then.
+        commands().filter(before).max().map(|(_, number, _)| (user, late, number))
+    });
+    let (user, late, number) = overtaken.expect("slow quotes hold some command up");
+    let told = run.audit(&["at"], &["--user", user, "--tx", &number.to_string()]).with(0);
+    told.telling(&["not yet counted in", &late.to_string()]);
+    // At the end of the log nothing is missing.
+    let (_, newest, _) = commands().last().unwrap();
+    let told = run.audit(&["at"], &["--user", user, "--tx", &newest.to_string()]).with(0);
+    assert!(!told.stderr.contains("not yet counted in"), "{}", told.stderr);
+}
+
 #[test]
 fn accounts_are_told_as_they_were() {
     let run = Run::new();

@@ -9,6 +9,7 @@ mod endings;
 mod exports;
 mod fuzz;
 mod halted;
+mod numbers;
 mod oidc;
 mod people;
 mod privacy;
