@@ -6,8 +6,8 @@ use crate::log::LogReader;
 use crate::query::{Catalogue, Filter, Order, scan};
 use crate::xml::{FOOT, HEAD, Renderer};
 use domain::trading::{DumpFile, Entry};
+use files::{AtomicFile, is_temporary};
 use rustc_hash::FxHashSet;
-use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub struct Dump {
 pub struct Written {
     /// Those that are there.
     pub dumps: Vec<Dump>,
-    /// Those that could not be written: the file and why. What is left of one is not whole.
+    /// Those that could not be written: the file and why. What was there before is unchanged.
     pub failed: Vec<LogError>,
 }
 
@@ -52,7 +52,7 @@ const WRITE_BUFFER: usize = 1 << 20;
 struct Output<'a> {
     request: &'a DumpRequest,
     path: PathBuf,
-    file: File,
+    file: AtomicFile,
     renderer: Renderer,
     buffer: Vec<u8>,
     bytes: u64,
@@ -86,18 +86,18 @@ impl Output<'_> {
             self.buffer.extend_from_slice(FOOT.as_bytes());
             self.flush();
         }
-        match self.failed {
-            None => {
-                Ok(Dump { path: self.path, bytes: self.bytes, elements: self.renderer.elements() })
-            }
-            Some(failed) => Err(failed),
+        if let Some(failed) = self.failed {
+            return Err(failed);
         }
+        self.file.commit().map_err(LogError::io(&self.path, "write"))?;
+        Ok(Dump { path: self.path, bytes: self.bytes, elements: self.renderer.elements() })
     }
 }
 
 /// Writes `requests` into `folder` from the entry log in `log`, naming `server` in the elements, to
 /// where [`path_in`] says. Of requests for the same file the last is written, as if each had
-/// replaced the one before. A file that cannot be written takes nothing from the others.
+/// replaced the one before. A file that cannot be written takes nothing from the others, and none
+/// appears under its name before it is complete.
 ///
 /// # Errors
 /// The log cannot be read.
@@ -154,15 +154,16 @@ fn of_users(log: &Path, last: u64, outputs: &mut [Output<'_>]) -> Result<(), Log
 /// What is put behind a name that is reserved.
 const MORE: &str = ".xml";
 
-/// Where the dump of `file` goes in `folder`: under its name, or, if that is one of `reserved` with
-/// any number of `.xml` behind it, under that name with `.xml` behind it. So two names never come to
-/// one file, nor to a reserved one.
+/// Where the dump of `file` goes in `folder`: under its name, or, if that is one of `reserved` or the
+/// name of a [temporary file](is_temporary) with any number of `.xml` behind it, under that name with
+/// `.xml` behind it. So two names never come to one file, nor to a reserved one.
 pub fn path_in(folder: &Path, reserved: &[&str], file: &DumpFile) -> PathBuf {
     let name = file.name();
     let stem = |name: &str| name.trim_end_matches(MORE).len();
     let alike = reserved.iter().filter(|other| other[..stem(other)] == name[..stem(name)]);
     // Behind a reserved name that ends so itself it takes one more.
     let more = alike.map(|other| (other.len() - stem(other)) / MORE.len() + 1).max();
+    let more = more.or(is_temporary(&name[..stem(name)]).then_some(1));
     folder.join(format!("{name}{}", MORE.repeat(more.unwrap_or(0))))
 }
 
@@ -175,7 +176,7 @@ fn write_pass(
     let mut outputs = Vec::new();
     for (path, request) in requests {
         let path = path.clone();
-        let file = match File::create(&path).map_err(LogError::io(&path, "create")) {
+        let file = match AtomicFile::create(&path).map_err(LogError::io(&path, "create")) {
             Ok(file) => file,
             Err(error) => {
                 written.failed.push(error);

@@ -4,6 +4,7 @@ use crate::audit::AuditCommand;
 use crate::experiment::ExperimentCommand;
 use crate::keys::KeyArgs;
 use crate::orders::OrdersOptions;
+use crate::output::Overwrite;
 use crate::setup::SetupArgs;
 use crate::up::{UpOptions, UserCommand};
 use crate::urls::UrlParser;
@@ -120,9 +121,13 @@ pub struct ReplayOptions {
     #[arg(long)]
     pub strict: bool,
 
-    /// Write the number of every transaction to this file as soon as it is durable
+    /// Write the number of every transaction to this file as soon as it is durable; with --resume,
+    /// append to it
     #[arg(long, value_name = "FILE")]
     pub acknowledgements: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 
     /// The name of this server in the XML log
     #[arg(long, default_value = "daytrade", value_name = "NAME")]
@@ -278,4 +283,7 @@ pub struct GenerateOptions {
     /// The file to write; standard output if not given
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }

@@ -49,6 +49,11 @@ impl KeyArgs {
         self.load()
     }
 
+    /// The file that is named.
+    pub fn file(&self) -> Option<&Path> {
+        self.key.as_deref()
+    }
+
     /// Whether a file is named.
     pub fn is_given(&self) -> bool {
         self.key.is_some()

@@ -7,6 +7,7 @@ mod experiment;
 mod followers;
 mod keys;
 mod orders;
+mod output;
 mod quote_server;
 mod replay;
 mod restore;
@@ -46,7 +47,8 @@ fn main() -> ExitCode {
     let colored = terminal::set_colors();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage::tell(&error),
+        // Also `--help` and `--version`.
+        Err(stop) => return after_output(usage::tell(&stop)),
     };
     tracing_subscriber::fmt()
         .with_writer(move || terminal::LogLines { colored })
@@ -66,13 +68,24 @@ fn main() -> ExitCode {
         Command::Workload(WorkloadCommand::Generate(options)) => workload_files::generate(options),
     };
     match done {
-        Ok(code) => code,
+        Ok(code) => after_output(code),
         Err(Failure::Usage(error)) => {
             terminal::warn(format_args!("error: {}", terminal::with_causes(&error)));
             ExitCode::from(2)
         }
         Err(Failure::Fault(error)) => {
             terminal::warn(format_args!("error: {}", terminal::with_causes(&error)));
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// The exit code of a command that ends with `code`: 1 if not all of its results could be written.
+fn after_output(code: ExitCode) -> ExitCode {
+    match terminal::output_error() {
+        None => code,
+        Some(error) => {
+            terminal::warn(format_args!("error: failed to write to standard output: {error}"));
             ExitCode::from(1)
         }
     }

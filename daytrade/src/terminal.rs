@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The longest word of an error message, in columns: a name or a path that is longer loses its
@@ -15,10 +16,31 @@ const LONGEST_WORD: usize = 300;
 /// The longest error message, in columns.
 const LONGEST_MESSAGE: usize = 3_000;
 
+/// Why standard output took no more, the first time that it did not.
+static OUTPUT_ERROR: OnceLock<io::Error> = OnceLock::new();
+
 /// Writes a line to standard output. Whoever reads it may have seen enough and be gone: that is
-/// no fault of ours, and nothing is left to tell.
+/// no fault of ours, and nothing is left to tell. Any other error is kept for the
+/// [exit code](output_error).
 pub fn say(text: impl Display) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    if let Err(error) = writeln!(io::stdout().lock(), "{text}") {
+        note_output_error(error);
+    }
+}
+
+/// Why results are missing on standard output, if some are: a full disk, for example.
+pub fn output_error() -> Option<&'static io::Error> {
+    if let Err(error) = io::stdout().lock().flush() {
+        note_output_error(error);
+    }
+    OUTPUT_ERROR.get()
+}
+
+/// Keeps an error of writing to standard output for the exit code.
+pub fn note_output_error(error: io::Error) {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        let _ = OUTPUT_ERROR.set(error);
+    }
 }
 
 /// Writes a line to standard error. The text may quote names, paths and what a server said:

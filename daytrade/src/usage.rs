@@ -1,7 +1,7 @@
 //! What is said of a command line that cannot be read.
 
 use crate::cli::Cli;
-use crate::terminal::{brief, warn};
+use crate::terminal::{brief, note_output_error, warn};
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ErrorKind};
 use std::error::Error;
@@ -12,7 +12,9 @@ use std::process::ExitCode;
 /// Says what is wrong with the command line, or what was asked for with `--help` and `--version`.
 pub fn tell(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        let _ = error.print();
+        if let Err(error) = error.print() {
+            note_output_error(error);
+        }
         return ExitCode::SUCCESS;
     }
     let plain = error.render().to_string();

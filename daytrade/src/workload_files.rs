@@ -2,9 +2,11 @@
 
 use crate::Failure;
 use crate::cli::GenerateOptions;
+use crate::output;
 use anyhow::Context;
-use std::fs::File;
+use files::AtomicFile;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use workload::generate::{GenerateError, Spec, generate as write_workload};
 
@@ -16,10 +18,21 @@ pub fn generate(options: GenerateOptions) -> Result<ExitCode, Failure> {
         profile: options.profile,
         seed: options.seed,
     };
-    let written = match &options.out {
-        Some(path) => {
-            let file = File::create(path).with_context(|| path.display().to_string())?;
-            write(&spec, &mut BufWriter::new(file))
+    let none: [PathBuf; 0] = [];
+    let written = match output::target(options.out.as_deref(), &none, options.overwrite)? {
+        Some(out) => {
+            let path = || out.path().display().to_string();
+            spec.validate().map_err(|error| Failure::Usage(error.into()))?;
+            let mut file = BufWriter::new(out.create().with_context(path)?);
+            match write_workload(&spec, &mut file) {
+                Ok(()) => {
+                    let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+                    file.and_then(AtomicFile::commit).with_context(path)?;
+                    Ok(())
+                }
+                Err(GenerateError::Write(error)) => Err(error).with_context(path)?,
+                Err(error) => Err(error),
+            }
         }
         None => write(&spec, &mut BufWriter::new(io::stdout().lock())),
     };
@@ -29,7 +42,9 @@ pub fn generate(options: GenerateOptions) -> Result<ExitCode, Failure> {
         Err(GenerateError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(ExitCode::SUCCESS)
         }
-        Err(GenerateError::Write(error)) => Err(Failure::Fault(error.into())),
+        Err(GenerateError::Write(error)) => {
+            Err(Failure::Fault(anyhow::Error::new(error).context("standard output")))
+        }
         Err(error) => Err(Failure::Usage(error.into())),
     }
 }

@@ -3,6 +3,7 @@
 //! * [`input`]: lines of plain or compressed files and of standard input.
 //! * [`mod@line`]: what a line says.
 //! * [`player`]: sends the commands of a file to the workers as fast as they take them.
+//! * [`resumed`]: whether an earlier run played all of a file.
 //! * [`scoreboard`]: counts replies and measures how long they took.
 //! * [`report`]: the figures of a run as JSON, as a page and as a table.
 //! * [`generate`]: makes workload files.
@@ -13,4 +14,5 @@ pub mod line;
 pub mod played;
 pub mod player;
 pub mod report;
+pub mod resumed;
 pub mod scoreboard;

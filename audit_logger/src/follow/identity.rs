@@ -8,7 +8,7 @@ use crate::log::{ChainHash, segments};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 /// The identity of a log.
@@ -55,10 +55,7 @@ fn keep(path: &Path, id: &LogId) {
     if fs::read_to_string(path).is_ok_and(|kept| kept == text) {
         return;
     }
-    let unfinished = path.with_extension(format!("unfinished-{}", std::process::id()));
-    if fs::write(&unfinished, text).is_ok() {
-        let _ = fs::rename(&unfinished, path);
-    }
+    let _ = files::write_atomically(path, |out| out.write_all(text.as_bytes()));
 }
 
 fn parse(text: &str) -> Option<LogId> {

@@ -2,8 +2,9 @@
 //! nothing is removed that a store still needs. A position that is too low only keeps more.
 
 use crate::error::LogError;
+use files::AtomicFile;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -33,20 +34,14 @@ impl Enrolled {
     /// The file cannot be written.
     pub fn note(&self, folder: &Path, durably: bool) -> Result<(), LogError> {
         let path = self.path(folder);
-        let unfinished = path.with_extension(format!("follower-unfinished-{}", std::process::id()));
         // Texts and numbers always go into JSON.
         let text = serde_json::to_string(self).unwrap_or_default() + "\n";
-        let mut file = File::create(&unfinished).map_err(LogError::io(&unfinished, "create"))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| if durably { file.sync_all() } else { Ok(()) })
-            .map_err(LogError::io(&unfinished, "write"))?;
-        fs::rename(&unfinished, &path).map_err(LogError::io(&path, "rename"))?;
-        if durably {
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(LogError::io(folder, "flush"))?;
-        }
-        Ok(())
+        let write = || {
+            let mut file = AtomicFile::create(&path)?;
+            file.write_all(text.as_bytes())?;
+            if durably { file.commit() } else { file.commit_unsynced() }
+        };
+        write().map_err(LogError::io(&path, "write"))
     }
 }
 

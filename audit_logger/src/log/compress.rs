@@ -1,5 +1,5 @@
 //! Compresses segments that nothing is written to any more. At any moment one good file is there:
-//! the compressed one is written under another name, flushed, read back and compared, renamed, and
+//! the compressed one is written under another name, read back and compared, flushed, renamed, and
 //! only when its name is durable the plain one goes. Whoever has that open reads on.
 
 use super::segment_file::{
@@ -8,6 +8,7 @@ use super::segment_file::{
 };
 use super::segments;
 use crate::error::LogError;
+use files::AtomicFile;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
@@ -43,53 +44,30 @@ pub fn waiting(folder: &Path) -> Result<Vec<std::path::PathBuf>, LogError> {
 /// is there then.
 pub fn compress(path: &Path) -> Result<Squeezed, LogError> {
     let target = compressed_path(path);
-    let mut name = target.as_os_str().to_os_string();
-    name.push("-unfinished");
-    remove_unfinished(Path::new(&name))?;
-    // A name of our own: nobody else writes into what was read back and is about to be renamed.
-    name.push(format!("-{}", std::process::id()));
-    let unfinished = Path::new(&name);
-    let done = write(path, unfinished).and_then(|(squeezed, hash)| {
-        let found = read_back(unfinished)?;
-        if found != hash {
-            let source = io::Error::other("it does not hold what was written");
-            return Err(LogError::io(unfinished, "read back")(source));
-        }
-        fs::rename(unfinished, &target).map_err(LogError::io(&target, "rename"))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        sync(folder)?;
-        fs::remove_file(path).map_err(LogError::io(path, "remove"))?;
-        sync(folder)?;
-        Ok(squeezed)
-    });
-    if done.is_err() {
-        // On a full disk it would only be in the way.
-        let _ = fs::remove_file(unfinished);
+    let mut file = AtomicFile::create(&target).map_err(LogError::io(&target, "create"))?;
+    let (squeezed, hash) = write(path, &target, &mut file)?;
+    let found = read_back(file.temporary().unwrap_or(&target))?;
+    if found != hash {
+        let source = io::Error::other("it does not hold what was written");
+        return Err(LogError::io(&target, "read back")(source));
     }
-    done
-}
-
-/// Removes what an interrupted compression of the same segment left. If another process is at it
-/// just now, it finds its file gone before the plain one goes.
-fn remove_unfinished(prefix: &Path) -> Result<(), LogError> {
-    let folder = prefix.parent().unwrap_or(Path::new("."));
-    let prefix = prefix.file_name().unwrap_or_default().to_string_lossy();
-    for item in fs::read_dir(folder).map_err(LogError::io(folder, "list"))? {
-        let item = item.map_err(LogError::io(folder, "list"))?;
-        if item.file_name().to_string_lossy().starts_with(&*prefix) {
-            let _ = fs::remove_file(item.path());
-        }
-    }
-    Ok(())
+    file.commit().map_err(LogError::io(&target, "rename"))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::remove_file(path).map_err(LogError::io(path, "remove"))?;
+    sync(folder)?;
+    Ok(squeezed)
 }
 
 fn sync(folder: &Path) -> Result<(), LogError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(LogError::io(folder, "flush"))
 }
 
-fn write(path: &Path, to: &Path) -> Result<(Squeezed, blake3::Hash), LogError> {
+fn write(
+    path: &Path,
+    to: &Path,
+    file: &mut AtomicFile,
+) -> Result<(Squeezed, blake3::Hash), LogError> {
     let mut plain = File::open(path).map_err(LogError::io(path, "open"))?;
-    let file = File::create(to).map_err(LogError::io(to, "create"))?;
     let mut out = BufWriter::new(file);
     let mut compressor = Compressor::new(LEVEL)
         .and_then(|mut compressor| compressor.include_checksum(true).map(|()| compressor))
@@ -117,10 +95,7 @@ fn write(path: &Path, to: &Path) -> Result<(Squeezed, blake3::Hash), LogError> {
     }
     let table = table_of(&rows);
     packed_length += table.len() as u64;
-    out.write_all(&table)
-        .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
-        .and_then(|file| file.sync_all())
-        .map_err(LogError::io(to, "write"))?;
+    out.write_all(&table).and_then(|()| out.flush()).map_err(LogError::io(to, "write"))?;
     Ok((Squeezed { plain: length, compressed: packed_length }, hasher.finalize()))
 }
 

@@ -10,9 +10,10 @@ use super::format::{CHAIN_LEN, SEGMENT_HEADER_LEN};
 use super::segment_file::SegmentFile;
 use crate::error::LogError;
 use domain::trading::codec::{self, Reader, put_u64};
+use files::AtomicFile;
 use rustc_hash::FxHashMap;
 use std::fs;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"DTINDEX1";
@@ -103,10 +104,13 @@ impl SegmentIndex {
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), LogError> {
         let path = path_of(path);
-        // Two searches may write at once: each its own file, and the last one stays.
-        let unfinished = path.with_extension(format!("idx-unfinished-{}", std::process::id()));
-        fs::write(&unfinished, self.encode()).map_err(LogError::io(&unfinished, "write"))?;
-        fs::rename(&unfinished, &path).map_err(LogError::io(&path, "rename"))
+        // It can be made again, so nobody waits for the disk.
+        let write = || {
+            let mut file = AtomicFile::create(&path)?;
+            file.write_all(&self.encode())?;
+            file.commit_unsynced()
+        };
+        write().map_err(LogError::io(&path, "write"))
     }
 
     /// The pieces, in order.

@@ -69,6 +69,11 @@ fn list_once(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
 #[derive(Debug)]
 pub struct FolderLock(#[allow(dead_code)] File);
 
+/// Whether a writer has ever opened `folder` as a log, with a segment or without.
+pub fn has_lock_file(folder: &Path) -> bool {
+    folder.join(LOCK).is_file()
+}
+
 /// Locks the log for writing.
 ///
 /// # Errors
@@ -76,7 +81,9 @@ pub struct FolderLock(#[allow(dead_code)] File);
 pub fn lock(folder: &Path) -> Result<FolderLock, LogError> {
     fs::create_dir_all(folder).map_err(LogError::io(folder, "create"))?;
     let path = folder.join(LOCK);
-    let file = File::create(&path).map_err(LogError::io(&path, "create"))?;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    let file = options.open(&path).map_err(LogError::io(&path, "create"))?;
     match file.try_lock() {
         Ok(()) => Ok(FolderLock(file)),
         Err(fs::TryLockError::WouldBlock) => Err(LogError::Locked { path: folder.to_path_buf() }),

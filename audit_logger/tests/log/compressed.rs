@@ -102,8 +102,8 @@ fn a_crash_at_any_point_of_compressing_leaves_one_good_log() {
     // Before it was renamed: half of it under another name.
     fs::remove_file(&target).unwrap();
     fs::write(&path, &plain).unwrap();
-    let mut unfinished = target.as_os_str().to_os_string();
-    unfinished.push("-unfinished");
+    let name = target.file_name().unwrap().to_str().unwrap();
+    let unfinished = target.with_file_name(format!(".{name}.unfinished"));
     fs::write(&unfinished, &packed[..packed.len() / 2]).unwrap();
     assert_holds(folder, count);
     // Before the plain one was removed: both, of which the plain one counts.
@@ -112,7 +112,7 @@ fn a_crash_at_any_point_of_compressing_leaves_one_good_log() {
     assert_eq!(waiting(folder).unwrap()[1], path);
     compress(&path).unwrap();
     assert_eq!(fs::read(&target).unwrap(), packed);
-    assert!(!path.exists() && !Path::new(&unfinished).exists());
+    assert!(!path.exists() && !unfinished.exists());
     assert_holds(folder, count);
 }
 

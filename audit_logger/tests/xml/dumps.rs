@@ -184,6 +184,10 @@ fn a_reserved_name_is_never_written_and_never_shared() {
         // Behind a reserved name another one is reserved.
         ("report", "report.xml.xml"),
         ("logs.xml", "logs.xml"),
+        // What looks like a temporary file might be removed as one.
+        (".x.unfinished", ".x.unfinished.xml"),
+        (".x.unfinished.xml", ".x.unfinished.xml.xml"),
+        ("x.unfinished", "x.unfinished"),
     ];
     let asked: Vec<_> =
         (1..).zip(&requests).map(|(at, (name, _))| request(name, None, at)).collect();

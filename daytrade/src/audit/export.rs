@@ -7,6 +7,7 @@ use super::place::Place;
 use super::records::{csv_head, put_csv, put_json, put_out};
 use crate::Failure;
 use crate::keys::{KeyArgs, now_ms};
+use crate::output::{self, Overwrite};
 use crate::terminal::{during, warn};
 use anyhow::{Context, anyhow};
 use audit_logger::proof::export::{About, Part, proof_path};
@@ -14,7 +15,7 @@ use audit_logger::proof::{self, InstallationKey, Prover};
 use audit_logger::query::{Filter, Order, Record, Source};
 use audit_logger::xml::{FOOT, HEAD, Renderer};
 use clap::{Args, ValueEnum};
-use std::fs::{self, File};
+use files::{AtomicFile, OutputFile, write_atomically};
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ pub struct ExportOptions {
     /// The file to write; standard output if not given
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    #[command(flatten)]
+    overwrite: Overwrite,
 
     /// Write a signed proof beside the file, `FILE.proof`: with it `audit check --export FILE` finds
     /// any change to the file, wherever it is
@@ -71,6 +75,17 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
             "--prove: a Parquet file has no lines to prove: --format xml, jsonl or csv"
         )));
     }
+    let inputs: Vec<&Path> = options.key.file().into_iter().collect();
+    let out = output::target(options.out.as_deref(), &inputs, options.overwrite)?;
+    let proof_out = match (&out, options.prove) {
+        (Some(out), true) => {
+            Some(output::check(&proof_path(out.path()), &inputs, options.overwrite)?)
+        }
+        (None, true) => {
+            return Err(Failure::Usage(anyhow!("--prove: a proof needs a file: --out names one")));
+        }
+        (_, false) => None,
+    };
     let source = options.place.open(options.filter.is_narrow())?;
     // What is not proven here is not vouched for elsewhere.
     let mut proof = match options.prove {
@@ -83,9 +98,9 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
     }
     let (form, server) = (options.format, &options.server);
     if form == ExportForm::Parquet {
-        return parquet(&source, &filter, options.out);
+        return parquet(&source, &filter, out);
     }
-    let mut target = Target::make(options.out)?;
+    let mut target = Target::make(out)?;
     let (head, foot) = match form {
         ExportForm::Xml => (HEAD.to_string(), FOOT),
         ExportForm::Jsonl | ExportForm::Parquet => (String::new(), ""),
@@ -129,16 +144,16 @@ pub fn run(options: ExportOptions) -> Result<ExitCode, Failure> {
     )?;
     if !gone {
         let _ = target.put(foot.as_bytes())?;
-        if let Some(mut proof) = proof {
-            proof.prover.add(foot.as_bytes(), &[Part::of(0, foot.as_bytes())]);
-            proof.finish(&mut target)?;
-        }
         target.finish()?;
+        if let (Some(mut proof), Some(out)) = (proof, proof_out) {
+            proof.prover.add(foot.as_bytes(), &[Part::of(0, foot.as_bytes())]);
+            proof.finish(&out)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn parquet(source: &Source, filter: &Filter, out: Option<PathBuf>) -> Result<ExitCode, Failure> {
+fn parquet(source: &Source, filter: &Filter, out: Option<OutputFile>) -> Result<ExitCode, Failure> {
     if out.is_none() && io::stdout().is_terminal() {
         let reason = "a Parquet file is nothing to read on a terminal: --out names a file for it";
         return Err(Failure::Usage(anyhow!(reason)));
@@ -187,41 +202,40 @@ impl Proof {
         Ok(Proof { prover: Prover::default(), key, about })
     }
 
-    fn finish(self, target: &mut Target) -> anyhow::Result<()> {
-        let Target::File { path, .. } = target else { return Ok(()) };
-        let path = proof_path(path);
+    fn finish(self, out: &OutputFile) -> anyhow::Result<()> {
+        let path = out.path();
         let mut bytes = Vec::new();
         let signed = self.prover.finish(&self.key, self.about, &mut bytes)?;
-        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        write_atomically(path, |file| file.write_all(&bytes))
+            .with_context(|| path.display().to_string())?;
         warn(format_args!("proof   {}, signed by {}", path.display(), signed.key));
         Ok(())
     }
 }
 
-/// Where an export goes. A file is there whole or not at all.
+/// Where an export goes. A file is complete or absent.
 enum Target {
     Output,
-    File { path: PathBuf, unfinished: PathBuf, file: File },
+    File { path: PathBuf, file: AtomicFile },
 }
 
 impl Target {
-    fn make(path: Option<PathBuf>) -> anyhow::Result<Target> {
-        let Some(path) = path else { return Ok(Target::Output) };
-        let name = path.file_name().ok_or_else(|| anyhow!("{}: names no file", path.display()))?;
-        let mut unfinished = name.to_os_string();
-        unfinished.push(".unfinished");
-        let unfinished = path.with_file_name(unfinished);
-        let file = File::create(&unfinished)
-            .with_context(|| format!("{}: cannot be made", unfinished.display()))?;
-        Ok(Target::File { path, unfinished, file })
+    fn make(out: Option<OutputFile>) -> anyhow::Result<Target> {
+        let Some(out) = out else { return Ok(Target::Output) };
+        let file = out
+            .create()
+            .with_context(|| format!("{}: the file cannot be created", out.path().display()))?;
+        Ok(Target::File { path: out.path().to_path_buf(), file })
     }
 
     fn put(&mut self, bytes: &[u8]) -> anyhow::Result<ControlFlow<()>> {
         match self {
-            Target::Output if put_out(bytes)? => Ok(ControlFlow::Continue(())),
+            Target::Output if put_out(bytes).context("standard output")? => {
+                Ok(ControlFlow::Continue(()))
+            }
             Target::Output => Ok(ControlFlow::Break(())),
-            Target::File { file, unfinished, .. } => {
-                file.write_all(bytes).with_context(|| unfinished.display().to_string())?;
+            Target::File { file, path } => {
+                file.write_all(bytes).with_context(|| path.display().to_string())?;
                 Ok(ControlFlow::Continue(()))
             }
         }
@@ -229,10 +243,12 @@ impl Target {
 
     /// Puts a file in its place.
     fn finish(self) -> anyhow::Result<()> {
-        if let Target::File { path, unfinished, .. } = self {
-            fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
+        match self {
+            Target::Output => put_out(b"").map(|_| ()).context("standard output"),
+            Target::File { path, file } => {
+                file.commit().with_context(|| path.display().to_string())
+            }
         }
-        Ok(())
     }
 }
 
@@ -247,7 +263,7 @@ impl Write for Target {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Target::Output => io::stdout().lock().flush(),
-            Target::File { .. } => Ok(()),
+            Target::File { file, .. } => file.flush(),
         }
     }
 }

@@ -108,7 +108,10 @@ impl Data {
             Some(named) => named,
             None => USUAL.iter().map(Path::new).find(|usual| usual.exists()).ok_or_else(|| {
                 let [run, up] = USUAL;
-                anyhow!("neither {run} nor {up} is here: --data names the folder of a run")
+                anyhow!(
+                    "neither {run} nor {up} is here: --data names the folder of a run, and \
+                     `daytrade replay FILE` makes one"
+                )
             })?,
         };
         if !given.exists() {
@@ -130,13 +133,23 @@ impl Data {
         if log_in(given).is_dir() {
             return Ok(log_in(given));
         }
-        Err(anyhow!("{}: no log is in it, nor in a folder `log` there", given.display()))
+        Err(anyhow!(
+            "{}: no log is in it, nor in a folder `log` there: --data names the folder of a run, and \
+             `daytrade replay FILE` makes one",
+            given.display()
+        ))
     }
 
     /// Opens the log; tells of bytes at its end that are no whole batch.
     pub fn open(&self, indexed: bool) -> anyhow::Result<(PathBuf, Catalogue)> {
         let folder = self.log()?;
         let catalogue = open(&folder, indexed)?;
+        if catalogue.segments() == 0 {
+            return Err(anyhow!(
+                "{}: the log holds no entry yet: --data names the folder of another run",
+                folder.display()
+            ));
+        }
         if let Some(tail) = catalogue.tail() {
             warn(format_args!(
                 "note: the last {} bytes of {} are no whole batch (a write under way, or a torn \

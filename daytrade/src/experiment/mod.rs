@@ -14,15 +14,18 @@ mod text;
 mod triggers;
 
 use crate::Failure;
+use crate::output::{self, Overwrite};
 use crate::replay::folder::OutFolder;
 use crate::terminal::say;
-use anyhow::Context;
 pub use options::ExperimentCommand;
 use serde::Serialize;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
+
+/// The files of an experiment.
+const RESULT: &str = "result.json";
+const PAGE: &str = "index.html";
 
 pub fn run(command: ExperimentCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -40,19 +43,23 @@ fn runtime(virtual_time: bool) -> std::io::Result<Runtime> {
 
 /// Writes both files and says where they are.
 fn write(out: &OutFolder, result: &impl Serialize, page: &str) -> anyhow::Result<()> {
-    let mut json = serde_json::to_string_pretty(result)?;
-    json.push('\n');
-    put(&out.path().join("result.json"), &json)?;
-    let page_path = out.path().join("index.html");
-    put(&page_path, page)?;
-    say(format_args!("\nthe page: {}", page_path.display()));
+    out.write_json(RESULT, result)?;
+    out.write(PAGE, page)?;
+    say(format_args!("\nthe page: {}", out.path().join(PAGE).display()));
     Ok(())
 }
 
-/// A file that is there is there whole, whenever the process is killed.
-fn put(path: &Path, text: &str) -> anyhow::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    fs::write(&unfinished, text)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .with_context(|| path.display().to_string())
+/// Decides whether an experiment that reads `input` may write to the folder `named`: before it
+/// measures, which takes a while.
+fn check_folder(
+    named: Option<&Path>,
+    input: Option<&Path>,
+    overwrite: Overwrite,
+) -> Result<(), Failure> {
+    let Some(named) = named else { return Ok(()) };
+    output::check_folder(named)?;
+    for name in [RESULT, PAGE] {
+        output::check(&named.join(name), input.as_slice(), overwrite)?;
+    }
+    Ok(())
 }

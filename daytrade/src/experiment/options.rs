@@ -1,6 +1,7 @@
 //! The command line of the experiments.
 
 use crate::cli::ClockKind;
+use crate::output::Overwrite;
 use crate::setup::parse_far_orders;
 use crate::urls::UrlParser;
 use audit_logger::elasticsearch::SearchUrl;
@@ -70,6 +71,9 @@ pub struct TriggersOptions {
     /// if not given
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 #[derive(Args)]
@@ -103,6 +107,9 @@ pub struct LoggingOptions {
     /// given
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 #[derive(Args)]
@@ -139,6 +146,9 @@ pub struct QuoteDelayOptions {
     /// given
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 fn parse_server(text: &str) -> Result<(String, Connect), String> {
@@ -191,4 +201,7 @@ pub struct QuoteTimeoutOptions {
     /// given
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }

@@ -1,7 +1,9 @@
 //! What a run tells while it goes on: progress, unreadable lines, acknowledgements.
 
+use super::acknowledgements::Acknowledgements;
 use super::folder::OutFolder;
 use super::stop::Stop;
+use super::unreadable::Unreadable;
 use crate::cli::ReplayOptions;
 use crate::terminal::{say, warn};
 use ::workload::input::{Input, Line, ReadSoFar};
@@ -10,43 +12,30 @@ use ::workload::player::Audience;
 use anyhow::Context;
 use bus::Reply;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-
-/// Unreadable lines that are shown; all of them are written to `unreadable.txt`.
-const SHOWN: u64 = 10;
-
-/// How much of an unreadable line is shown, in bytes.
-const SHOWN_BYTES: usize = 80;
+use std::io;
 
 /// Tells the user, and writes the files that grow during the run.
-pub struct Console {
+pub struct Console<'a> {
     bar: ProgressBar,
     so_far: Vec<ReadSoFar>,
-    unreadable: u64,
-    unreadable_path: PathBuf,
-    unreadable_file: Option<BufWriter<File>>,
-    acknowledgements: Option<File>,
+    out: &'a OutFolder,
+    unreadable: Unreadable,
+    acknowledgements: Option<Acknowledgements>,
     fresh: Played,
     stop: Stop,
     trouble: Option<io::Error>,
 }
 
-impl Console {
+impl<'a> Console<'a> {
     /// A console for the run of `inputs` into `out`.
     pub fn new(
         options: &ReplayOptions,
         inputs: &[Input],
-        out: &OutFolder,
+        out: &'a OutFolder,
         stop: Stop,
-    ) -> anyhow::Result<Console> {
+    ) -> anyhow::Result<Console<'a>> {
         let acknowledgements = match &options.acknowledgements {
-            Some(path) => {
-                let file = acknowledgements(path, options.resume);
-                Some(file.with_context(|| path.display().to_string())?)
-            }
+            Some(path) => Some(Acknowledgements::open(path, options.resume)?),
             None => None,
         };
         let size: Option<u64> = inputs.iter().map(Input::size).sum();
@@ -58,9 +47,8 @@ impl Console {
         Ok(Console {
             bar,
             so_far: inputs.iter().map(Input::so_far).collect(),
-            unreadable: 0,
-            unreadable_path: out.path().join("unreadable.txt"),
-            unreadable_file: None,
+            out,
+            unreadable: Unreadable::new(out),
             acknowledgements,
             fresh: Played::default(),
             stop,
@@ -87,69 +75,38 @@ impl Console {
             (first..=last).for_each(|transaction| done.insert(transaction));
         }
         if let Some(error) = self.trouble.take() {
-            return Err(error).context("the acknowledgements or unreadable.txt cannot be written");
+            return Err(error).context("the acknowledgements cannot be written");
         }
-        if let Some(file) = &mut self.unreadable_file {
-            file.flush().with_context(|| self.unreadable_path.display().to_string())?;
-        }
-        if self.unreadable > SHOWN {
-            warn(format_args!(
-                "{} more unreadable lines, all of them in {}",
-                self.unreadable - SHOWN,
-                self.unreadable_path.display()
-            ));
-        }
-        Ok(())
-    }
-
-    /// Names the files of the run.
-    pub fn tell_files(&self, out: &OutFolder) {
-        say(format_args!("report  {}", out.path().join("report.html").display()));
-        say(format_args!("state   {}", out.path().join("state.json").display()));
-        say(format_args!("log     {}", out.log().display()));
-    }
-
-    fn keep(&mut self, text: &str) -> io::Result<()> {
-        if self.unreadable_file.is_none() {
-            self.unreadable_file = Some(BufWriter::new(File::create(&self.unreadable_path)?));
-        }
-        match &mut self.unreadable_file {
-            Some(file) => writeln!(file, "{text}"),
-            None => Ok(()),
-        }
+        self.unreadable.finish()
     }
 }
 
-impl Audience for Console {
+/// Names the files of a run.
+pub fn tell_files(out: &OutFolder) {
+    say(format_args!("report  {}", out.path().join("report.html").display()));
+    say(format_args!("state   {}", out.path().join("state.json").display()));
+    say(format_args!("log     {}", out.log().display()));
+}
+
+impl Audience for Console<'_> {
     fn unreadable(&mut self, file: &str, line: Line<'_>, column: usize, expected: &'static str) {
-        self.unreadable += 1;
-        let shown = &line.text[..line.text.len().min(SHOWN_BYTES)];
-        let more = if shown.len() < line.text.len() { "..." } else { "" };
-        let text = format!(
-            "{file}:{}:{column}: {expected} expected: {}{more}",
-            line.number,
-            shown.escape_ascii()
-        );
-        if self.unreadable <= SHOWN {
+        if let Some(text) = self.unreadable.add(file, line, column, expected) {
             self.bar.suspend(|| warn(&text));
-        }
-        if let Err(error) = self.keep(&text) {
-            self.trouble.get_or_insert(error);
         }
     }
 
     fn replies(&mut self, replies: &[Reply]) {
+        if self.fresh.is_empty() && !replies.is_empty() {
+            // What is replied to is in the log: now there is one.
+            self.out.point_latest();
+        }
         for reply in replies {
             self.fresh.insert(reply.decided.command.transaction.0);
         }
-        if let Some(file) = &mut self.acknowledgements {
-            let mut lines = String::with_capacity(replies.len() * 8);
-            for reply in replies {
-                let _ = writeln!(lines, "{}", reply.decided.command.transaction);
-            }
-            if let Err(error) = file.write_all(lines.as_bytes()) {
-                self.trouble.get_or_insert(error);
-            }
+        if let Some(file) = &mut self.acknowledgements
+            && let Err(error) = file.add(replies)
+        {
+            self.trouble.get_or_insert(error);
         }
     }
 
@@ -169,19 +126,6 @@ impl Audience for Console {
     fn wants_to_stop(&mut self) -> bool {
         self.stop.is_wanted()
     }
-}
-
-/// The file for acknowledgements. What was acknowledged before a run was resumed stays so, but
-/// for a last number that was cut short when the process was killed.
-fn acknowledgements(path: &Path, resumed: bool) -> io::Result<File> {
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(!resumed).open(path)?;
-    let mut before = Vec::new();
-    file.read_to_end(&mut before)?;
-    let whole = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at as u64 + 1);
-    file.set_len(whole)?;
-    file.seek(SeekFrom::Start(whole))?;
-    Ok(file)
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -3,10 +3,12 @@
 use crate::urls::without_password;
 use anyhow::Context;
 use audit_logger::log::{segment_file, segments};
+use files::{is_temporary, write_atomically};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Names in the folder that no DUMPLOG may take.
@@ -16,9 +18,11 @@ pub const RESERVED: [&str; 6] =
 /// Where numbered folders are made when none is named.
 const OUT: &str = "out";
 
-/// The folder of a run.
+/// The folder of a run or of an experiment.
 pub struct OutFolder {
     path: PathBuf,
+    /// Its number, if it was made under `out`.
+    number: Option<String>,
 }
 
 /// The log of the run in `out`.
@@ -27,12 +31,12 @@ pub fn log_in(out: &Path) -> PathBuf {
 }
 
 impl OutFolder {
-    /// Makes the folder: `named`, or the next numbered one, which `out/latest` then points to.
+    /// Makes the folder: `named`, or the next numbered one.
     pub fn make(named: Option<&Path>) -> anyhow::Result<OutFolder> {
         if let Some(path) = named {
             fs::create_dir_all(path)
                 .with_context(|| format!("{}: the folder cannot be made", path.display()))?;
-            return Ok(OutFolder { path: path.to_path_buf() });
+            return Ok(OutFolder { path: path.to_path_buf(), number: None });
         }
         fs::create_dir_all(OUT)
             .with_context(|| format!("{OUT}: the folder cannot be made (--out names another)"))?;
@@ -44,10 +48,7 @@ impl OutFolder {
             let name = format!("{number:04}");
             let path = Path::new(OUT).join(&name);
             match fs::create_dir(&path) {
-                Ok(()) => {
-                    point_latest_to(&name);
-                    return Ok(OutFolder { path });
-                }
+                Ok(()) => return Ok(OutFolder { path, number: Some(name) }),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     return Err(error)
@@ -56,6 +57,28 @@ impl OutFolder {
             }
         }
         anyhow::bail!("{OUT}: no number is free")
+    }
+
+    /// Points `out/latest` to this run, if it is numbered. To be called once it has a log. Best
+    /// effort: without the link the run is as good.
+    pub fn point_latest(&self) {
+        let Some(number) = &self.number else { return };
+        let fresh = Path::new(OUT).join(format!(".latest-{number}"));
+        #[cfg(unix)]
+        if std::os::unix::fs::symlink(number, &fresh).is_ok() {
+            let _ = fs::rename(&fresh, Path::new(OUT).join("latest"));
+        }
+    }
+
+    /// Removes a numbered folder whose run did not start: one without an entry or an output.
+    pub fn discard(&self) {
+        let has_output = self.path.join("state.json").exists();
+        let has_segment = !segments::list(&self.log()).is_ok_and(|found| found.is_empty());
+        if self.number.is_some() && !has_output && !has_segment {
+            let _ = fs::remove_dir_all(self.log());
+            let _ = fs::remove_file(self.path.join(super::origin::FILE));
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 
     /// The folder.
@@ -77,45 +100,33 @@ impl OutFolder {
         Ok(bytes)
     }
 
+    /// Names in the folder of what no run made: all but those of a run's own outputs.
+    pub fn foreign_names(&self) -> anyhow::Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for item in fs::read_dir(&self.path).with_context(|| self.path.display().to_string())? {
+            let name = item?.file_name().to_string_lossy().into_owned();
+            if !RESERVED.contains(&name.as_str()) && !is_temporary(&name) {
+                names.insert(name);
+            }
+        }
+        Ok(names)
+    }
+
     /// Writes a file of text.
     pub fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        self.put(name, |file| file.write_all(text.as_bytes()))
+        let path = self.path.join(name);
+        write_atomically(&path, |file| file.write_all(text.as_bytes()))
+            .with_context(|| path.display().to_string())
     }
 
     /// Writes a file of JSON.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
-        self.put(name, |file| {
+        let path = self.path.join(name);
+        write_atomically(&path, |file| {
             serde_json::to_writer_pretty(&mut *file, value)?;
             file.write_all(b"\n")
         })
-    }
-
-    /// A file that is there is there whole, whenever the process is killed: it grows beside the
-    /// log, where no DUMPLOG can name it, and is moved to its place.
-    fn put(
-        &self,
-        name: &str,
-        write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
-    ) -> anyhow::Result<()> {
-        let unfinished = self.log().join(format!("{name}.unfinished"));
-        let path = self.path.join(name);
-        let put = || {
-            let mut file = BufWriter::new(fs::File::create(&unfinished)?);
-            write(&mut file)?;
-            file.flush()?;
-            fs::rename(&unfinished, &path)
-        };
-        put().with_context(|| path.display().to_string())
-    }
-}
-
-/// Best effort: without the link the run is as good.
-fn point_latest_to(name: &str) {
-    let link = Path::new(OUT).join("latest");
-    let fresh = Path::new(OUT).join(format!(".latest-{name}"));
-    #[cfg(unix)]
-    if std::os::unix::fs::symlink(name, &fresh).is_ok() {
-        let _ = fs::rename(&fresh, &link);
+        .with_context(|| path.display().to_string())
     }
 }
 

@@ -1,27 +1,32 @@
 //! `daytrade replay`: plays workload files through the embedded system and writes what came of
 //! it.
 
+mod acknowledgements;
+mod complete;
 mod console;
 pub mod folder;
 mod origin;
+mod outputs;
 mod pipe;
 mod stop;
+mod unreadable;
 
 use crate::Failure;
 use crate::audit::retain::retain;
-use crate::cli::{ClockKind, QuoteSource, ReplayOptions};
+use crate::cli::{ClockKind, ReplayOptions};
 use crate::followers::{self, Store};
 use crate::keys;
+use crate::output;
 use crate::restore::payload::Facts;
-use crate::restore::{self, Restored, warn_of};
+use crate::restore::{self, Opened, Restored, warn_of};
 use crate::system::{Stopped, System, default_workers};
-use crate::terminal::{during, say, warn, width, with_causes};
+use crate::terminal::{during, say, warn, width};
 use ::workload::input::{Input, InputError};
 use ::workload::player::{PlayError, Player, Tally};
-use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
+use ::workload::report::{self, RunReport};
 use ::workload::scoreboard::{DumpReply, Scoreboard};
 use anyhow::anyhow;
-use audit_logger::dumplog::{self, DumpRequest};
+use audit_logger::dumplog::DumpRequest;
 use audit_logger::follow::Follower;
 use audit_logger::log::{LogEnd, LogOptions, LogWriter, segments};
 use audit_logger::proof::{InstallationKey, Keeper};
@@ -32,7 +37,9 @@ use folder::OutFolder;
 use frontend::StateView;
 use indicatif::HumanCount;
 use origin::Origin;
+use outputs::Dumps;
 use pipe::Pipe;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -55,35 +62,62 @@ pub fn run(options: ReplayOptions) -> Result<ExitCode, Failure> {
         .map(|path| open(path, &options, &stop))
         .collect::<Result<Vec<_>, _>>()?;
     options.setup.check(options.strict)?;
+    acknowledgements::check(&options)?;
+    if let Some(named) = &options.out {
+        output::check_folder(named)?;
+    }
     let out = OutFolder::make(options.out.as_deref())?;
+    let ran = run_in(&options, inputs, &out, &stop);
+    if ran.is_err() {
+        out.discard();
+    }
+    ran
+}
+
+fn run_in(
+    options: &ReplayOptions,
+    inputs: Vec<Input>,
+    out: &OutFolder,
+    stop: &Stop,
+) -> Result<ExitCode, Failure> {
+    let lock = segments::lock(&out.log())?;
+    let dumps = Dumps { options, out, foreign: check_origin(options, &inputs, out)? };
+    let opened = during("reading the log", || Opened::open(&out.log(), &options.key.trusted()))?;
+    let complete = complete::contents(options, &inputs, opened.restored())?;
+    // A complete run's log is left as it is, but for a torn end.
+    let (restored, end) = match complete.is_some() && opened.is_whole() {
+        true => opened.unchanged(),
+        false => opened.restore(&out.log())?,
+    };
+    if let Some(torn) = &end.torn {
+        warn_of(torn);
+    }
+    if let Some(contents) = complete {
+        stop.nothing_to_lose();
+        return complete::finish(&dumps, &contents, restored, &end);
+    }
+    let begins_at = end.position.next;
     let key = keys::of_run(&options.key)?;
     if key.is_none() && options.retain.is_some() {
         return Err(Failure::Usage(anyhow!("--retain needs a key: --key names its file")));
-    }
-    let lock = segments::lock(&out.log())?;
-    check_origin(&options, &inputs, &out)?;
-    let trusted = options.key.trusted();
-    let (restored, end) = during("reading the log", || restore::restore(&out.log(), &trusted))?;
-    if let Some(torn) = &end.torn {
-        warn_of(torn);
     }
     restored.save_if_long(&out.log(), &end, key.as_ref())?;
     let system = match options.clock {
         ClockKind::Real => actix::System::new(),
         ClockKind::Virtual => actix::System::with_tokio_rt(paused_runtime),
     };
-    let played = play(&options, inputs, &out, lock, restored, &end, key.as_ref(), &stop);
+    let played = play(options, inputs, out, lock, restored, &end, key.as_ref(), stop);
     match system.block_on(played)? {
         Played::ToTheEnd(run) => {
             stop.nothing_to_lose();
-            finish(&options, &out, *run, key.as_ref())
+            finish(&dumps, begins_at - 1, *run, key.as_ref())
         }
         Played::Stopped { durable } => {
             warn(format_args!(
                 "stopped: {} commands are durable in {}\ngo on:   {}",
                 HumanCount(durable),
                 out.log().display(),
-                folder::resume_command(&out)
+                folder::resume_command(out)
             ));
             Ok(ExitCode::from(stop::EXIT_CODE))
         }
@@ -105,11 +139,28 @@ fn open(path: &Path, options: &ReplayOptions, stop: &Stop) -> Result<Input, Inpu
     Input::open(path)
 }
 
-/// Sees to it that a run begins in an empty folder, or goes on with what it was begun with.
-fn check_origin(options: &ReplayOptions, inputs: &[Input], out: &OutFolder) -> Result<(), Failure> {
-    let ours = Origin::of(options, inputs, describe_quotes(options))?;
+/// Sees to it that a run begins in a folder without a log, or goes on with what it was begun with.
+/// Returns the names in the folder that the run did not make.
+fn check_origin(
+    options: &ReplayOptions,
+    inputs: &[Input],
+    out: &OutFolder,
+) -> Result<BTreeSet<String>, Failure> {
+    let mut ours = Origin::of(options, inputs, outputs::describe_quotes(options))?;
     if !restore::holds_log(&out.log())? {
-        return Ok(out.write_json(origin::FILE, &ours)?);
+        // What an earlier run left that came to nothing is its own.
+        let earlier = Origin::read(out)?;
+        if earlier.is_none() {
+            for name in folder::RESERVED.iter().filter(|name| **name != "log") {
+                output::check(&out.path().join(name), &options.files, options.overwrite)?;
+            }
+        }
+        ours.foreign = match earlier {
+            Some(earlier) => earlier.foreign,
+            None => out.foreign_names()?,
+        };
+        out.write_json(origin::FILE, &ours)?;
+        return Ok(ours.foreign);
     }
     let folder = out.path().display();
     if !options.resume {
@@ -118,7 +169,7 @@ fn check_origin(options: &ReplayOptions, inputs: &[Input], out: &OutFolder) -> R
              begins anew"
         )));
     }
-    let Some(begun) = Origin::read(out)? else { return Ok(()) };
+    let Some(begun) = Origin::read(out)? else { return Ok(BTreeSet::new()) };
     if let Some(mismatch) = begun.refuses(&ours) {
         return Err(Failure::Usage(anyhow!("{folder}: {mismatch}")));
     }
@@ -128,7 +179,7 @@ fn check_origin(options: &ReplayOptions, inputs: &[Input], out: &OutFolder) -> R
             begun.quotes, begun.seed, ours.quotes, ours.seed
         ));
     }
-    Ok(())
+    Ok(begun.foreign)
 }
 
 /// The runtime of a virtual clock: one thread, whose time goes on only when there is nothing to
@@ -158,7 +209,6 @@ enum Played {
 struct Run {
     scoreboard: Scoreboard,
     tally: Tally,
-    console: Console,
     stopped: Stopped,
     started_at_ms: u64,
     /// All DUMPLOGs of the log.
@@ -246,7 +296,6 @@ async fn play(
     Ok(Played::ToTheEnd(Box::new(Run {
         scoreboard,
         tally,
-        console,
         stopped,
         started_at_ms,
         dumps: facts.dumps,
@@ -264,28 +313,22 @@ fn halted(error: PlayError, out: &OutFolder) -> anyhow::Result<()> {
     ))
 }
 
-/// Writes what a finished run leaves: dumps, accounts, report.
+/// Writes what a finished run leaves: dumps, accounts, report. `earlier` is the last entry that the
+/// log held when the run was resumed, 0 for a run from its beginning.
 fn finish(
-    options: &ReplayOptions,
-    out: &OutFolder,
+    dumps: &Dumps<'_>,
+    earlier: u64,
     run: Run,
     key: Option<&InstallationKey>,
 ) -> Result<ExitCode, Failure> {
-    let Run { scoreboard, tally, console, stopped, started_at_ms, .. } = run;
+    let Dumps { options, out, .. } = *dumps;
+    let Run { scoreboard, tally, stopped, started_at_ms, .. } = run;
     let Run { dumps: requests, followers, ended, .. } = run;
     let accounts = || stopped.accounts.iter().map(|(user, account)| (user, account));
     let log = &stopped.log;
 
     let mut report = RunReport {
-        version: env!("CARGO_PKG_VERSION").to_string(),
         started_at_ms,
-        files: options.files.iter().map(|path| path.display().to_string()).collect(),
-        clock: match options.clock {
-            ClockKind::Real => "real".to_string(),
-            ClockKind::Virtual => "virtual".to_string(),
-        },
-        quotes: describe_quotes(options),
-        seed: Some(options.setup.seed),
         users: stopped.accounts.len() as u64,
         unreadable: tally.unreadable,
         skipped: tally.skipped,
@@ -296,33 +339,32 @@ fn finish(
         orders_armed: stopped.orders.armed,
         orders_asked: stopped.orders.asks,
         pending_expired: stopped.unattended.expired,
-        log: LogFacts {
-            entries: log.last,
-            bytes: out.log_bytes()?,
-            segments: segments::list(&out.log())?.len() as u64,
-            head: log.chain.to_string(),
-        },
-        ..RunReport::default()
+        log: outputs::log_facts(out, log.last, log.chain.to_string())?,
+        ..outputs::report(options)
     };
     scoreboard.fill(&mut report);
-    let requests = dumpable(out, requests)?;
-    let (dumps, mut failed) =
-        during("writing dumps", || write_dumps(out, &options.server, &requests))?;
-    report.dumps = dumps;
+    if earlier > 0 {
+        outputs::count_whole_run(&mut report, out, earlier)?;
+    }
+    outputs::tell_of_missing_dump(out, &requests);
+    let requests = dumps.possible(requests)?;
+    let (written, mut failed) = dumps.write(requests)?;
+    report.dumps = written;
     // What cannot be written takes nothing from the rest.
     failed.extend(out.write_json("state.json", &StateView::new(accounts())).err());
     report.peak_memory_bytes = peak_memory_bytes();
-    failed.extend(out.write_json("report.json", &report).err());
-    failed.extend(out.write("report.html", &report::html(&report)).err());
+    failed.extend(outputs::write_report(out, &report));
 
     say(report::table(&report, width().unwrap_or(100)));
-    console.tell_files(out);
-    let unpriced =
-        report.rejected.get(Reject::QuoteUnavailable.code()).copied().unwrap_or_default();
+    console::tell_files(out);
+    let unpriced = unpriced(&report);
     if unpriced > 0 {
         warn_of_unpriced(unpriced, report.commands, stopped.quote_failure.as_deref());
     }
-    let complete = followers::watch_until(&followers, Some(stopped.log.last + 1))?;
+    if report.log.entries > 0 {
+        out.point_latest();
+    }
+    let complete = followers::watch_until(&followers, Some(log.last + 1))?;
     for (follower, status) in followers.into_iter().zip(complete) {
         say(followers::completed(follower.name(), &status, ended));
         follower.stop();
@@ -335,11 +377,30 @@ fn finish(
     if options.search.is_some() {
         followers::warn_of_dead_letters(&out.log())?;
     }
+    let imperfect = tally.unreadable > 0 || unpriced > 0;
+    conclude(options, out, &failed, report.commands, imperfect)
+}
+
+/// The exit code of a run that was played to its end. `imperfect`: whether `--strict` fails it.
+fn conclude(
+    options: &ReplayOptions,
+    out: &OutFolder,
+    failed: &[anyhow::Error],
+    commands: u64,
+    imperfect: bool,
+) -> Result<ExitCode, Failure> {
     if !failed.is_empty() {
-        return Err(not_written(&failed, out).into());
+        return Err(outputs::not_written(failed, out).into());
     }
-    let strict = options.strict && (tally.unreadable > 0 || unpriced > 0);
-    Ok(if strict { ExitCode::from(3) } else { ExitCode::SUCCESS })
+    if commands == 0 {
+        return Err(outputs::no_command(options).into());
+    }
+    Ok(if options.strict && imperfect { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Commands that were rejected because no price could be fetched.
+fn unpriced(report: &RunReport) -> u64 {
+    report.rejected.get(Reject::QuoteUnavailable.code()).copied().unwrap_or_default()
 }
 
 /// Warns of commands that were rejected because no price could be fetched.
@@ -352,71 +413,8 @@ fn warn_of_unpriced(unpriced: u64, commands: u64, failure: Option<&str>) {
     ));
 }
 
-/// Tells of every output that is missing.
-fn not_written(failed: &[anyhow::Error], out: &OutFolder) -> anyhow::Error {
-    let each: String = failed.iter().map(|error| format!("\n  {}", with_causes(error))).collect();
-    let what = match failed.len() {
-        1 => "this could".to_string(),
-        several => format!("these {several} could"),
-    };
-    anyhow!(
-        "{what} not be written; the log is whole, and all else is there:{each}\nonce the cause is \
-         gone, write it with: {}",
-        folder::resume_command(out)
-    )
-}
-
 fn request(reply: &DumpReply) -> DumpRequest {
     DumpRequest { file: reply.file.clone(), user: reply.user.clone(), last: reply.entry }
-}
-
-/// The dumps that can be written: a dump needs the whole log. What an earlier run wrote is left as it
-/// is.
-fn dumpable(out: &OutFolder, requests: Vec<DumpRequest>) -> anyhow::Result<Vec<DumpRequest>> {
-    let first = segments::list(&out.log())?.first().map_or(1, |(first, _)| *first);
-    if first == 1 {
-        return Ok(requests);
-    }
-    let path =
-        |request: &DumpRequest| dumplog::path_in(out.path(), &folder::RESERVED, &request.file);
-    let absent = |request: &&DumpRequest| !path(request).exists();
-    for request in requests.iter().filter(absent) {
-        warn(format_args!(
-            "note: the DUMPLOG {} is not written: the log begins with entry {first}, what stood \
-             before was removed (--retain)",
-            request.file.as_given()
-        ));
-    }
-    Ok(Vec::new())
-}
-
-fn write_dumps(
-    out: &OutFolder,
-    server: &str,
-    requests: &[DumpRequest],
-) -> anyhow::Result<(Vec<DumpFacts>, Vec<anyhow::Error>)> {
-    let started = Instant::now();
-    let written = dumplog::write(&out.log(), out.path(), server, &folder::RESERVED, requests)?;
-    // All dumps of a pass are written together.
-    let wall_s = started.elapsed().as_secs_f64();
-    let facts = |dump: dumplog::Dump| DumpFacts {
-        file: dump.path.display().to_string(),
-        bytes: dump.bytes,
-        elements: dump.elements,
-        wall_s,
-    };
-    let failed = written.failed.into_iter().map(anyhow::Error::from);
-    Ok((written.dumps.into_iter().map(facts).collect(), failed.collect()))
-}
-
-fn describe_quotes(options: &ReplayOptions) -> String {
-    match &options.setup.quotes {
-        QuoteSource::Simulator => {
-            format!("built-in quote server, delay {}", options.setup.quote_delay)
-        }
-        QuoteSource::Fixed(price) => format!("{price} for every stock"),
-        QuoteSource::Server { address, .. } => format!("quote server at {address}"),
-    }
 }
 
 /// The most memory that the process held, as Linux tells it; 0 elsewhere.

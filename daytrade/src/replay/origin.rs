@@ -6,6 +6,7 @@ use crate::cli::ReplayOptions;
 use ::workload::input::Input;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -25,6 +26,10 @@ pub struct Origin {
     pub quotes: String,
     /// What prices followed from.
     pub seed: u64,
+    /// Names that were in the folder before the run: a DUMPLOG overwrites none of these files
+    /// without `--force`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub foreign: BTreeSet<String>,
 }
 
 /// A workload file.
@@ -57,7 +62,8 @@ impl Origin {
             files.push(Workload { name: path.display().to_string(), content });
         }
         let version = env!("CARGO_PKG_VERSION").to_string();
-        Ok(Origin { version, files, quotes, seed: options.setup.seed })
+        let (seed, foreign) = (options.setup.seed, BTreeSet::new());
+        Ok(Origin { version, files, quotes, seed, foreign })
     }
 
     /// What the run in `out` was begun with, if it says so.

@@ -45,10 +45,44 @@ pub struct Restored {
 /// on with: what is torn at its end is cut off. A log that is not what somebody vouched for is left
 /// alone: what builds on it would be signed with it.
 pub fn restore(folder: &Path, trusted: &[PublicKey]) -> Result<(Restored, LogEnd), LogError> {
-    let (restored, reader, stopped) = read(folder, trusted)?;
-    vouched::compare(folder)?;
-    let end = find_end(&reader, stopped, folder)?;
-    Ok((restored, end))
+    Opened::open(folder, trusted)?.restore(folder)
+}
+
+/// A log that was read and not changed yet.
+pub struct Opened {
+    restored: Restored,
+    reader: LogReader,
+    stopped: Result<(), LogError>,
+}
+
+impl Opened {
+    /// Reads the log in `folder`, as [`restore`] does.
+    pub fn open(folder: &Path, trusted: &[PublicKey]) -> Result<Opened, LogError> {
+        let (restored, reader, stopped) = read(folder, trusted)?;
+        vouched::compare(folder)?;
+        Ok(Opened { restored, reader, stopped })
+    }
+
+    /// What the log comes to.
+    pub fn restored(&self) -> &Restored {
+        &self.restored
+    }
+
+    /// Whether every byte of the log belongs to a whole batch.
+    pub fn is_whole(&self) -> bool {
+        self.stopped.is_ok()
+    }
+
+    /// What the log comes to and where it ends, for whoever writes nothing more to it.
+    pub fn unchanged(self) -> (Restored, LogEnd) {
+        (self.restored, LogEnd { position: self.reader.position(), torn: None })
+    }
+
+    /// Prepares the log for a writer, as [`restore`] does.
+    pub fn restore(self, folder: &Path) -> Result<(Restored, LogEnd), LogError> {
+        let end = find_end(&self.reader, self.stopped, folder)?;
+        Ok((self.restored, end))
+    }
 }
 
 /// Reads the log in `folder` up to its last whole batch, and changes nothing; also what ended the

@@ -184,7 +184,7 @@ fn an_export_reads_back_as_what_the_log_holds() {
     let folder = tempfile::tempdir().unwrap();
     let export = |form: &str, more: &[&str]| {
         let path = folder.path().join(form);
-        let mut arguments = vec!["--format", form, "--out", text(&path)];
+        let mut arguments = vec!["--format", form, "--force", "--out", text(&path)];
         arguments.extend(more);
         run.audit(&["export"], &arguments).with(0);
         fs::read_to_string(path).unwrap()

@@ -129,6 +129,28 @@ fn a_command_with_bad_arguments_is_refused_and_logged() {
     }
 }
 
+/// A file of junk must not become a file of junk twice as long.
+#[test]
+fn junk_is_listed_up_to_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    for (line, listed) in [("x".to_string(), Some(10_000)), ("\u{1}".repeat(300), None)] {
+        let workload = folder.path().join("w");
+        fs::write(&workload, format!("[1] ADD,a,1.00\n{}", format!("{line}\n").repeat(30_000)))
+            .unwrap();
+        let told = run(&["replay", text(&workload), "--out", text(&out)]).with(0);
+        told.telling(&["29990 more unreadable lines; ", "lists the first"]);
+        assert_eq!(json(&out.join("report.json"))["unreadable"], 30_000);
+        let text = fs::read_to_string(out.join("unreadable.txt")).unwrap();
+        assert!(text.len() <= (1 << 20) + 100, "{}", text.len());
+        let lines = text.lines().count() - 1;
+        assert_eq!(listed.unwrap_or(lines), lines);
+        let last = format!("... and {} more unreadable lines\n", 30_000 - lines);
+        assert!(text.ends_with(&last), "{}", text.lines().last().unwrap());
+        fs::remove_dir_all(&out).unwrap();
+    }
+}
+
 #[test]
 fn rubbish_of_every_kind_ends_in_a_good_log() {
     let mut chance = Seeded(0xb1a5);
@@ -141,19 +163,21 @@ fn rubbish_of_every_kind_ends_in_a_good_log() {
             }
         }
         let (ended, report, _) = replay_amid(&bytes, &["--quotes", "fixed:1.00"]);
-        ended.with(0).telling(&["more unreadable lines, all of them in"]);
+        ended.with(0).telling(&["more unreadable lines; ", "lists all"]);
         assert!(report["unreadable"].as_u64().unwrap() > 10);
     }
 }
 
 #[test]
-fn an_empty_file_is_a_run_of_nothing() {
+fn workload_without_a_command_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let workload = folder.path().join("w");
     fs::write(&workload, "").unwrap();
     let out = folder.path().join("run");
     for more in [&[][..], &["--resume"]] {
-        run(&[&["replay", text(&workload), "--out", text(&out)], more].concat()).with(0);
+        run(&[&["replay", text(&workload), "--out", text(&out)], more].concat())
+            .with(1)
+            .telling(&[text(&workload), "holds a command", "docs/workloads.md"]);
         assert_eq!(json(&out.join("report.json"))["commands"], 0);
         assert_eq!(json(&out.join("state.json")), serde_json::json!({ "accounts": [] }));
     }
@@ -198,7 +222,7 @@ fn damaged_compression_is_told_and_takes_nothing_from_what_came_before() {
     }
     fs::write(&packed, &whole[..1]).unwrap();
     let out = folder.path().join("run-of-one-byte");
-    run(&["replay", text(&packed), "--out", text(&out)]).with(0).telling(&["w.gz:1:1:"]);
+    run(&["replay", text(&packed), "--out", text(&out)]).with(1).telling(&["w.gz:1:1:"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long a test waits for what should come at once before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,6 +84,15 @@ pub fn end(command: &mut Command) -> Ended {
 /// Runs the binary to its end.
 pub fn run(arguments: &[&str]) -> Ended {
     end(&mut daytrade(arguments))
+}
+
+/// `ulimit -f` counts blocks of 512 bytes in a POSIX shell. With the signal ignored a write
+/// beyond the limit fails as one on a full disk does: after a part of it.
+pub fn limited(blocks: u64, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -f {blocks}; trap '' XFSZ; exec \"$@\"");
+    command.args(["-c", &script, "sh", DAYTRADE]).args(arguments);
+    command
 }
 
 /// Ends a child that a failed test leaves behind.
@@ -195,6 +204,22 @@ pub fn segment_bytes(out: &Path) -> BTreeMap<String, Vec<u8>> {
         .into_iter()
         .map(|(_, path)| (name(&path), fs::read(&path).expect("a segment can be read")))
         .collect()
+}
+
+/// Everything in `folder` and below: each file with its bytes and the time of its last change.
+pub fn tree(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for item in fs::read_dir(folder).expect("the folder can be listed") {
+        let path = item.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+        } else {
+            let changed = fs::metadata(&path).and_then(|file| file.modified()).expect("a time");
+            let bytes = fs::read(&path).expect("the file can be read");
+            found.insert(path, (bytes, changed));
+        }
+    }
+    found
 }
 
 /// Bytes in the log of the run in `out`; none where there is no log yet.

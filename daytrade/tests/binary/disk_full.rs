@@ -50,15 +50,6 @@ impl Case {
     }
 }
 
-/// `ulimit -f` counts blocks of 512 bytes in a POSIX shell. With the signal ignored a write
-/// beyond the limit fails as one on a full disk does: after a part of it.
-fn limited(blocks: u64, arguments: &[&str]) -> Command {
-    let mut command = Command::new("sh");
-    let script = format!("ulimit -f {blocks}; trap '' XFSZ; exec \"$@\"");
-    command.args(["-c", &script, "sh", DAYTRADE]).args(arguments);
-    command
-}
-
 #[test]
 fn a_write_that_fails_stops_the_run_and_loses_nothing() {
     let case = case();

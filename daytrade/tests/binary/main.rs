@@ -23,6 +23,7 @@ mod interrupt;
 mod model;
 mod one_grammar;
 mod orders;
+mod outputs;
 mod parquet_export;
 mod proof;
 mod quote_server;

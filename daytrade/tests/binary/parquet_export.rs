@@ -84,7 +84,7 @@ fn a_parquet_file_holds_what_the_json_lines_hold() {
     run(&arguments).with(0);
     let path = folder.path().join("log.parquet");
     for filter in [&[][..], &["--user", "odd"], &["--user", "nobody"], &["--outcome", "expired"]] {
-        export(&out, "parquet", &[&["--out", text(&path)], filter].concat());
+        export(&out, "parquet", &[&["--force", "--out", text(&path)], filter].concat());
         let lines = export(&out, "jsonl", filter).stdout;
         let expected: Vec<Record> =
             lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -396,7 +396,7 @@ fn a_run_that_is_killed_while_it_compresses_is_gone_on_with_and_proven() {
     assert!(told.starts_with("PROVEN"), "{told}");
     let log = out.join("log");
     let all = fs::read_dir(&log).unwrap().map(|item| item.unwrap().path());
-    let left = all.filter(|path| path.to_string_lossy().contains("zst-unfinished")).count();
+    let left = all.filter(|path| path.to_string_lossy().contains("zst.unfinished")).count();
     assert_eq!(left, 0);
 }
 

@@ -98,6 +98,41 @@ fn runs_without_a_named_folder_are_numbered_and_the_latest_is_found() {
     assert!(folder.path().join("out/latest/state.json").exists());
 }
 
+/// The newest run that has a log: no experiment, no start that failed, no run of nothing.
+#[test]
+fn latest_is_the_newest_run_with_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = |arguments: &[&str]| end(daytrade(arguments).current_dir(folder.path()));
+    let latest = folder.path().join("out/latest");
+    let experiment = ["experiment", "quote-delay", "--quotes", "20", "--samples", "100"];
+    here(&experiment).with(0);
+    assert!(folder.path().join("out/0001/index.html").exists() && !latest.exists());
+    for question in
+        [&["audit", "stats"][..], &["audit", "search"], &["orders"], &["audit", "check"]]
+    {
+        here(question).with(1).telling(&["out/latest", "--data", "daytrade replay FILE"]);
+    }
+    let lines = ["ADD,a,1.00"];
+    let workload = write_workload(folder.path(), "w", &lines);
+    let told = here(&["replay", text(&workload)]).with(0);
+    told.telling(&["no DUMPLOG", "daytrade audit export --data out/0002 --format xml"]);
+    let number = || fs::read_link(&latest).unwrap();
+    assert_eq!(number(), Path::new("0002"));
+    // A start that fails leaves nothing.
+    here(&["replay", text(&workload), "--key", "/proc/none/key"]).with(1);
+    assert!(!folder.path().join("out/0003").exists());
+    here(&experiment).with(0);
+    let empty = folder.path().join("empty");
+    fs::write(&empty, "").unwrap();
+    here(&["replay", text(&empty)]).with(1);
+    assert_eq!(number(), Path::new("0002"));
+    here(&["audit", "stats"]).with(0);
+    here(&["audit", "stats", "--data", "out/0003"])
+        .with(1)
+        .telling(&["no log is in it", "daytrade replay"]);
+    here(&["audit", "stats", "--data", "out/0004"]).with(1).telling(&["holds no entry yet"]);
+}
+
 #[test]
 fn the_same_commands_in_any_wrapping_come_to_the_same_state() {
     let folder = tempfile::tempdir().unwrap();

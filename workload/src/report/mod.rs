@@ -49,15 +49,19 @@ pub struct RunReport {
     pub rejected: BTreeMap<String, u64>,
     /// Lines that hold no command at all.
     pub unreadable: u64,
-    /// Commands that an earlier, interrupted run had already answered.
+    /// Commands that earlier, interrupted parts of the run had already answered. All counts are those
+    /// of the whole run; of a resumed run `wall_s`, `commands_per_s`, `latency`, `series`,
+    /// `quote_abandoned`, `quote_shared_hits`, `orders_asked` and `peak_memory_bytes` are of the last
+    /// part alone.
     pub skipped: u64,
 
-    /// How long the run took, in seconds, from the first command sent to the
+    /// How long it took, in seconds, from the first command sent to the
     /// last one durable.
     pub wall_s: f64,
-    /// `commands` over `wall_s`.
+    /// Commands (without those `skipped`) over `wall_s`.
     pub commands_per_s: f64,
-    /// Prices asked of the quote server, and charged for.
+    /// Prices asked of the quote server, and charged for; of earlier parts of a resumed run, those that
+    /// were answered.
     pub quote_requests: u64,
     /// Of those, requests given up before an answer came; the server may charge for them all the
     /// same.
@@ -91,6 +95,11 @@ impl RunReport {
     /// All refused commands.
     pub fn rejected_total(&self) -> u64 {
         self.rejected.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The commands that were measured: all but those that earlier parts of the run answered.
+    pub fn measured(&self) -> u64 {
+        self.commands.saturating_sub(self.skipped)
     }
 }
 

@@ -26,19 +26,23 @@ pub fn table(report: &RunReport, width: usize) -> String {
 }
 
 fn headline(text: &mut String, report: &RunReport, width: usize) {
-    text.push_str(&format!(
-        "{}\n{}\n",
-        cut(
-            &format!(
-                "{} commands/s   {} in {}",
-                number(report.commands_per_s, ","),
-                plural(report.commands, "command"),
-                duration_s(report.wall_s),
-            ),
-            width
+    let speed = match (report.skipped, report.measured()) {
+        (0, all) => format!(
+            "{} commands/s   {} in {}",
+            number(report.commands_per_s, ","),
+            plural(all, "command"),
+            duration_s(report.wall_s),
         ),
-        "─".repeat(width),
-    ));
+        (_, 0) => plural(report.commands, "command"),
+        (_, measured) => format!(
+            "{} commands/s   {} of {} in {}",
+            number(report.commands_per_s, ","),
+            count(measured, ","),
+            plural(report.commands, "command"),
+            duration_s(report.wall_s),
+        ),
+    };
+    text.push_str(&format!("{}\n{}\n", cut(&speed, width), "─".repeat(width)));
 }
 
 /// Accepted, and rejected by code, the most frequent first.
@@ -74,8 +78,12 @@ fn facts(text: &mut String, report: &RunReport, width: usize) {
     let mut rows = vec![("unreadable", plural(report.unreadable, "line"))];
     if report.skipped > 0 {
         rows.push((
-            "skipped",
-            format!("{} answered by an earlier run", count(report.skipped, ",")),
+            "resumed",
+            format!(
+                "{} answered before; times are of the other {}",
+                plural(report.skipped, "command"),
+                count(report.measured(), ","),
+            ),
         ));
     }
     // What did not happen is not spoken of.

@@ -81,6 +81,7 @@ pub fn run(options: LoggingOptions) -> Result<ExitCode, Failure> {
     // What cannot be measured is told before a folder is made.
     stores::check(&options)?;
     let (stores, left_out) = stores::given(&options);
+    super::check_folder(options.out.as_deref(), None, options.overwrite)?;
     let out = OutFolder::make(options.out.as_deref())?;
     let work = Work(out.path().join("work"));
     fs::create_dir_all(&work.0).with_context(|| work.0.display().to_string())?;

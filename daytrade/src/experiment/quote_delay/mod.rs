@@ -15,6 +15,7 @@ use result::Findings;
 use std::process::ExitCode;
 
 pub fn run(options: QuoteDelayOptions) -> Result<ExitCode, Failure> {
+    super::check_folder(options.out.as_deref(), options.file.as_deref(), options.overwrite)?;
     // A file that cannot be read is told before a folder is made.
     let sampled = sample::take(&options)?;
     let out = OutFolder::make(options.out.as_deref())?;

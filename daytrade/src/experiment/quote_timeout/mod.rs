@@ -125,6 +125,7 @@ pub fn run(options: QuoteTimeoutOptions) -> Result<ExitCode, Failure> {
         true => Clock::virtual_at(Clock::VIRTUAL_START_UNIX_MS),
         false => Clock::real(),
     };
+    super::check_folder(options.out.as_deref(), None, options.overwrite)?;
     let out = OutFolder::make(options.out.as_deref())?;
     let runtime = runtime(virtual_time)?;
     let entered = runtime.enter();

@@ -73,16 +73,19 @@ struct Market {
 }
 
 pub fn run(options: &TriggersOptions) -> Result<ExitCode, Failure> {
-    let out = OutFolder::make(options.out.as_deref())?;
-    for log in ["walk", "market"] {
-        let folder = out.path().join(log);
+    const LOGS: [&str; 2] = ["walk", "market"];
+    for folder in LOGS.iter().filter_map(|log| Some(options.out.as_ref()?.join(log))) {
         if folder.exists() {
             return Err(Failure::Usage(anyhow!(
                 "{}: is there already; another --out begins anew",
                 folder.display()
             )));
         }
-        fs::create_dir_all(&folder)?;
+    }
+    super::check_folder(options.out.as_deref(), None, options.overwrite)?;
+    let out = OutFolder::make(options.out.as_deref())?;
+    for log in LOGS {
+        fs::create_dir_all(out.path().join(log))?;
     }
     let stocks = Named::new(options.stocks)?;
     let book = during("the trigger book", || book::measure(options.orders, &stocks))?;

@@ -72,7 +72,11 @@ fn armed_orders_are_listed_with_their_distance_to_the_price_the_next_to_fire_fir
 
     // Nobody says where: the newest run, else what `up` keeps, else a word on what is missing.
     let here = |arguments: &[&str]| end(daytrade(arguments).current_dir(folder.path()));
-    here(&["orders"]).with(1).telling(&["neither out/latest nor data is here", "--data"]);
+    here(&["orders"]).with(1).telling(&[
+        "neither out/latest nor data is here",
+        "--data",
+        "daytrade replay",
+    ]);
     std::fs::rename(&out, folder.path().join("data")).unwrap();
     assert!(here(&["orders"]).with(0).stdout.ends_with("5 orders armed in 3 stocks\n"));
     here(&["replay", text(&write_workload(folder.path(), "none", &["ADD,a,1.00"]))]).with(0);

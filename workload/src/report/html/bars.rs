@@ -8,7 +8,11 @@ use super::markup::{close_section, escape, nothing, open_section, pct};
 /// Commands by name.
 pub(super) fn mix(page: &mut String, report: &RunReport) {
     let commands = report.latency.iter().map(|(name, latency)| (name.as_str(), latency.count));
-    open_section(page, "half", "Commands", "What the users sent, by name.");
+    let note = match report.skipped {
+        0 => "What the users sent, by name.",
+        _ => "What the users sent since the run was resumed, by name.",
+    };
+    open_section(page, "half", "Commands", note);
     bars(page, "accepted", "Command", commands.collect(), "No command was sent.");
     close_section(page);
 }

@@ -71,6 +71,13 @@ fn headline(page: &mut String, report: &RunReport) {
         duration_s(report.wall_s),
         files_in_words(&report.files),
     ));
+    if report.skipped > 0 {
+        page.push_str(&format!(
+            "<p class=\"lead\">The run was resumed: times and rates are of the last {}, counts are \
+             of the whole run.</p>\n",
+            plural(report.measured(), "command"),
+        ));
+    }
     if answered > 0 {
         page.push_str(&format!(
             "<div class=\"split\" role=\"img\" aria-label=\"{} accepted, {} rejected\">\

@@ -34,7 +34,7 @@ pub(super) fn facts(page: &mut String, report: &RunReport) {
         fact(half, "Peak memory", bytes(report.peak_memory_bytes));
     }
     if report.skipped > 0 {
-        fact(half, "Answered by an earlier run", count(report.skipped, THIN));
+        fact(half, "Answered before the run was resumed", count(report.skipped, THIN));
     }
     let files: Vec<String> = report.files.iter().map(|file| escape(file)).collect();
     fact(whole, "Files", files.join("<br/>"));
@@ -91,7 +91,7 @@ pub(super) fn details(page: &mut String, report: &RunReport) {
     page.push_str(&format!(
         "</tbody>\n<tfoot><tr><th scope=\"row\">All</th><td>{}</td>\
          <td colspan=\"12\">{} per second</td></tr></tfoot>\n</table>\n</div>\n",
-        count(report.commands, THIN),
+        count(report.measured(), THIN),
         number(report.commands_per_s, THIN),
     ));
     close_section(page);
