@@ -39,7 +39,8 @@ pub fn contents_if_played(
                 false => parse_line(line.text),
             };
             match read {
-                Ok(_) => {
+                Ok(None) => {}
+                Ok(Some(_)) => {
                     contents.commands += 1;
                     if !played.contains(contents.commands) {
                         return Ok(None);

@@ -79,6 +79,18 @@ impl ElasticsearchSink {
         }
     }
 
+    /// Removes everything of `log` from the server, its data stream too. Template and index of
+    /// positions go as well where the server has no other log.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    pub async fn remove(&mut self, log: &LogId) -> Result<(), SinkError> {
+        self.reset(log).await?;
+        let client = self.client(log)?;
+        stream::remove(&client, &standing::stream_of(log)).await?;
+        setup::remove_if_unused(&client).await
+    }
+
     fn client(&self, log: &LogId) -> Result<Client, SinkError> {
         Client::new(&self.url, &stream::mark_of(log))
     }

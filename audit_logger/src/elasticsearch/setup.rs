@@ -49,6 +49,35 @@ pub(super) async fn prepare(client: &Client) -> Result<(), SinkError> {
     Ok(())
 }
 
+/// Removes template and index if the server has no log.
+///
+/// # Errors
+/// The server cannot be asked.
+pub(super) async fn remove_if_unused(client: &Client) -> Result<(), SinkError> {
+    // What was just written is counted after a refresh only.
+    client.ask(Method::Post, &format!("/{INDEX}/_refresh"), None).await?;
+    let counted = client.ask(Method::Get, &format!("/{INDEX}/_count"), None).await?;
+    if counted.status != 404 {
+        let counted: Value = counted.done()?;
+        if counted["count"].as_u64() != Some(0) {
+            return Ok(());
+        }
+    }
+    let told: Value =
+        client.ask(Method::Get, "/_resolve/index/daytrade-audit-*", None).await?.done()?;
+    let is_none = |kind: &str| told[kind].as_array().is_none_or(Vec::is_empty);
+    if !is_none("data_streams") || !is_none("indices") {
+        return Ok(());
+    }
+    for path in [&format!("/{INDEX}"), TEMPLATE] {
+        let removed = client.ask(Method::Delete, path, None).await?;
+        if !removed.ok() && removed.status != 404 {
+            return Err(removed.failed());
+        }
+    }
+    Ok(())
+}
+
 /// Puts the template, without a lifecycle where the server knows none of data streams.
 async fn put_template(client: &Client) -> Result<(), SinkError> {
     let mut template = parsed(ENTRIES)?;

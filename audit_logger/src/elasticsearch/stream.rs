@@ -174,6 +174,15 @@ pub(super) async fn empty(client: &Client, stream: &str) -> Result<(), SinkError
     Ok(())
 }
 
+/// Removes a data stream, if it is there. A small server that cannot keeps it, empty.
+pub(super) async fn remove(client: &Client, stream: &str) -> Result<(), SinkError> {
+    let removed = client.ask(Method::Delete, &format!("/_data_stream/{stream}"), None).await?;
+    match removed.ok() || matches!(removed.status, 400 | 404 | 405) {
+        true => Ok(()),
+        false => Err(removed.failed()),
+    }
+}
+
 /// What marks the requests about a log.
 pub(super) fn mark_of(log: &LogId) -> String {
     format!("daytrade-{}", super::document::short(log))

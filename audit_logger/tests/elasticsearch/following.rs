@@ -121,6 +121,28 @@ fn a_log_that_lost_its_end_is_not_gone_on_with_as_if_it_had_not() {
     assert_same(node, folder.path());
 }
 
+/// An experiment leaves nothing; the other logs on the node are still there.
+#[test]
+fn removed_log_leaves_no_data_stream() {
+    let node = Node::shared();
+    let (gone, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [&gone, &kept] {
+        grow(&mut log::open(folder.path()), 9, 20);
+        until_complete(&follow(node.url(), folder.path()), 21);
+    }
+    let log = LogId::of(gone.path()).unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut sink = ElasticsearchSink::new(node.url(), gone.path(), "");
+    runtime.block_on(sink.remove(&log)).unwrap();
+    let status = |path: &str| node.say(Method::Get, path, None).0;
+    assert_eq!(status(&format!("/_data_stream/{}", stream_of(gone.path()))), 404);
+    assert_eq!(status(&position_of(gone.path())), 404);
+    assert_eq!(status("/_index_template/daytrade-audit"), 200);
+    assert_same(node, kept.path());
+    // Removing what is not there is no error.
+    runtime.block_on(sink.remove(&log)).unwrap();
+}
+
 #[test]
 fn what_a_later_version_wrote_is_left_alone() {
     let node = Node::shared();

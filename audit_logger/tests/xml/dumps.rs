@@ -170,7 +170,7 @@ fn the_last_dump_of_a_name_replaces_those_before_it() {
 
 #[test]
 fn a_reserved_name_is_never_written_and_never_shared() {
-    let entries: Vec<Entry> = (1..=6).map(|number| added(number, "u")).collect();
+    let entries: Vec<Entry> = (1..=9).map(|number| added(number, "u")).collect();
     let log = log_of(&entries);
     let out = tempfile::tempdir().unwrap();
     let reserved = ["state.json", "log", "report", "report.xml"];

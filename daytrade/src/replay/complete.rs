@@ -58,7 +58,7 @@ pub fn finish(
         note(unreadable::FILE, lines.finish().err());
     }
     if missing("state.json") {
-        let accounts = restored.ledger.accounts().into_iter();
+        let accounts = restored.ledger.accounts().iter();
         note("state.json", out.write_json("state.json", &StateView::new(accounts)).err());
     }
     let report_is_missing = missing("report.json") || missing("report.html");

@@ -106,7 +106,7 @@ fn a_parquet_file_holds_what_the_json_lines_hold() {
     // Through a pipe it is the same file.
     let mut piped = daytrade(&["audit", "export", "--data", text(&out), "--format", "parquet"]);
     let piped = piped.arg("--user").arg("odd").output().unwrap();
-    export(&out, "parquet", &["--out", text(&path), "--user", "odd"]);
+    export(&out, "parquet", &["--force", "--out", text(&path), "--user", "odd"]);
     assert!(piped.stdout == fs::read(&path).unwrap());
     let nowhere = folder.path().join("no/such/folder");
     let mut failing = daytrade(&["audit", "export", "--data", text(&out), "--format", "parquet"]);

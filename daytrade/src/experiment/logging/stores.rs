@@ -198,6 +198,6 @@ impl Store for Searched {
 
     fn remove(&self, log: &Path) -> anyhow::Result<()> {
         let identity = LogId::of(log)?.context("the log holds no entry")?;
-        wait(ElasticsearchSink::new(self.url.clone(), log, "").reset(&identity))
+        wait(ElasticsearchSink::new(self.url.clone(), log, "").remove(&identity))
     }
 }
