@@ -2,7 +2,7 @@
 
 use super::outputs::{self, Dumps};
 use super::unreadable::{self, Unreadable};
-use super::{conclude, console};
+use super::{conclude, console, unpriced};
 use crate::Failure;
 use crate::audit::retain::retain;
 use crate::cli::ReplayOptions;
@@ -91,6 +91,11 @@ pub fn finish(
     if let Some(report) = &shown {
         say(report::table(report, width()));
     }
+    let report = shown.or_else(|| {
+        let bytes = std::fs::read(out.path().join("report.json")).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    });
+    let imperfect = contents.unreadable > 0 || report.as_ref().is_some_and(|it| unpriced(it) > 0);
     say(format_args!(
         "already complete: the log holds all {} commands; {}",
         contents.commands,
@@ -106,7 +111,7 @@ pub fn finish(
             .ok_or_else(|| Failure::Usage(anyhow!("--retain needs a key: --key names its file")))?;
         say(retain(&out.log(), keep, &key)?);
     }
-    conclude(options, out, &failed, contents.commands, contents.unreadable)
+    conclude(options, out, &failed, contents.commands, imperfect)
 }
 
 /// Brings the stores that the command line names up to the log.
