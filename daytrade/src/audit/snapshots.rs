@@ -9,7 +9,7 @@ use audit_logger::proof::PublicKey;
 use audit_logger::proof::check::Kind;
 use audit_logger::proof::snapshots::{Judged, Snapshots};
 use audit_logger::proof::{Check, Finding};
-use domain::trading::{Account, UserName, codec};
+use domain::trading::{Account, RulesVersion, UserName, codec};
 use indicatif::HumanCount;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,14 +202,16 @@ fn compare_all(folder: &Path, first: u64, candidates: &mut [Candidate]) -> Resul
         }
         // What is torn at the end of a log that is whole otherwise is not part of it.
         let Ok(Some((first, bytes))) = reader.next_batch() else { break };
-        let mut rest = bytes;
+        let bytes = bytes.to_vec();
+        let rules = reader.rules();
+        let mut rest = &bytes[..];
         for number in first.. {
             if rest.is_empty() {
                 break;
             }
             let Ok((entry, behind)) = codec::decode(rest) else { break };
             rest = behind;
-            folding.push(number, entry);
+            folding.push(number, rules, entry);
             folding.reached(number, candidates);
         }
     }
@@ -234,10 +236,10 @@ fn cores() -> usize {
 }
 
 impl Folding {
-    fn push(&mut self, number: u64, entry: domain::trading::Entry) {
+    fn push(&mut self, number: u64, rules: RulesVersion, entry: domain::trading::Entry) {
         self.so_far.note(number, &entry);
         if let Some(fold) = &mut self.fold {
-            fold.push(number, entry);
+            fold.push(number, rules, entry);
         }
     }
 

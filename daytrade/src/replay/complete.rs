@@ -89,7 +89,7 @@ pub fn finish(
         shown = Some(report);
     }
     if let Some(report) = &shown {
-        say(report::table(report, width()));
+        say(report::table(report, width().unwrap_or(100)));
     }
     let report = shown.or_else(|| {
         let bytes = std::fs::read(out.path().join("report.json")).ok()?;
@@ -109,7 +109,8 @@ pub fn finish(
     if let (Some(keep), true) = (options.retain, failed.is_empty()) {
         let key = keys::of_run(&options.key)?
             .ok_or_else(|| Failure::Usage(anyhow!("--retain needs a key: --key names its file")))?;
-        say(retain(&out.log(), keep, &key)?);
+        let stores = Store::given(options.audit.as_ref(), options.search.as_ref());
+        say(retain(&out.log(), keep, &key, &stores)?);
     }
     conclude(options, out, &failed, contents.commands, imperfect)
 }

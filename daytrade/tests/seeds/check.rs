@@ -134,7 +134,7 @@ fn folded(run: &Run, entries: &[Entry]) {
     let of_all: BTreeMap<UserName, Account> = ledger.into_accounts().collect();
     assert!(of_all == run.accounts, "the fold of the log differs from the accounts");
     let _lock = segments::lock(run.folder.path()).unwrap();
-    let (restored, _) = crate::restore::restore(run.folder.path()).unwrap();
+    let (restored, _) = crate::restore::restore(run.folder.path(), &[run.key.public()]).unwrap();
     let restored: BTreeMap<UserName, Account> = restored.ledger.into_accounts().collect();
     assert!(restored == run.accounts, "a start would find other accounts");
 }

@@ -2,10 +2,12 @@
 
 use super::plan::{End, Life, Plan};
 use crate::replay::paused_runtime;
+use crate::restore::payload::Facts;
 use crate::restore::{self, Restored, restore};
 use crate::system::{Stopped, System};
 use audit_logger::dumplog::DumpRequest;
 use audit_logger::log::{LogEnd, LogOptions, LogReader, LogWriter, segments};
+use audit_logger::proof::InstallationKey;
 use bus::{Clock, Reply};
 use domain::trading::{Account, Entry, UserName};
 use std::cell::Cell;
@@ -27,6 +29,8 @@ const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// All lives of a plan, and what they left.
 pub(super) struct Run {
     pub(super) folder: TempDir,
+    /// Signs the snapshots.
+    pub(super) key: InstallationKey,
     /// The transactions that were acknowledged in any life.
     pub(super) acknowledged: BTreeSet<u64>,
     /// The accounts at the end of the last life, which ends in order.
@@ -69,8 +73,11 @@ impl Run {
         let memory = Path::new("/dev/shm");
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder = folder.unwrap();
+        let key = InstallationKey::load_or_make(&folder.path().join("keys/signing.key")).unwrap();
         let mut run = Run {
-            folder: folder.unwrap(),
+            folder,
+            key,
             acknowledged: BTreeSet::new(),
             accounts: BTreeMap::new(),
             died: 0,
@@ -100,9 +107,10 @@ impl Run {
     fn begin(&mut self, plan: &Plan, life: &Life) -> Option<Stopped> {
         let folder = self.folder.path();
         let lock = segments::lock(folder).unwrap();
-        let (restored, end) = restore(folder).unwrap();
+        let (restored, end) = restore(folder, &[self.key.public()]).unwrap();
         let process = actix::System::with_tokio_rt(paused_runtime);
-        process.block_on(live(plan, life, folder, lock, restored, end, &mut self.acknowledged))
+        let log = Log { folder, lock, end, key: &self.key };
+        process.block_on(live(plan, life, log, restored, &mut self.acknowledged))
     }
 
     /// What is in the log, up to its last whole batch.
@@ -123,18 +131,25 @@ impl Run {
     }
 }
 
+/// The log that a life goes on with.
+struct Log<'a> {
+    folder: &'a Path,
+    lock: segments::FolderLock,
+    end: LogEnd,
+    key: &'a InstallationKey,
+}
+
 async fn live(
     plan: &Plan,
     life: &Life,
-    folder: &Path,
-    lock: segments::FolderLock,
+    log: Log<'_>,
     restored: Restored,
-    end: LogEnd,
     acknowledged: &mut BTreeSet<u64>,
 ) -> Option<Stopped> {
+    let Log { folder, lock, end, key } = log;
     let start = Clock::VIRTUAL_START_UNIX_MS.max(restored.last_ms);
     let clock = Clock::virtual_at(start + life.starts_after.as_millis() as u64);
-    let Restored { ledger, mut played, dumps, .. } = restored;
+    let Restored { ledger, mut played, dumps, highest, .. } = restored;
     let options = LogOptions { segment_bytes: plan.segment_bytes };
     let writer = LogWriter::open(folder, lock, &end, options).unwrap();
     let accounts = ledger.into_accounts();
@@ -173,9 +188,10 @@ async fn live(
             last: dump.entry,
         }));
         let accounts = stopped.accounts.iter().map(|(user, account)| (user, account));
-        let (last, chain) = (stopped.log.last, stopped.log.chain);
         let now_ms = clock.unix_ms(clock.now());
-        restore::save(folder, last, chain, accounts, &played, &requests, now_ms).unwrap();
+        let highest = played.ranges().last().map_or(highest, |(_, last)| highest.max(*last));
+        let facts = Facts { played, dumps: requests, last_ms: now_ms, highest };
+        restore::save(Some(key), folder, &stopped.log, accounts, &facts, now_ms).unwrap();
     }
     Some(stopped)
 }
