@@ -131,7 +131,7 @@ fn enrich(bytes: &mut Vec<u8>) {
     while !reader.is_at_end() {
         let (user, mut account) = decode_account(&mut reader).unwrap();
         account.cash = account.cash.checked_add(Money::from_cents(100_000_000_000)).unwrap();
-        encode_account(&user, &account, &mut forged);
+        encode_account(&user, &account, &mut forged).unwrap();
     }
     bytes.truncate(HEADER);
     bytes.extend(forged);
