@@ -23,16 +23,13 @@ pub struct DecodeError {
 /// # Errors
 /// The bytes are no entry of this version.
 pub fn decode(bytes: &[u8]) -> Result<(Entry, &[u8]), DecodeError> {
-    let mut reader = Reader { bytes, at: 0 };
-    let len = reader.u64("an entry's length")? as usize;
-    let end = reader.at.checked_add(len).filter(|&end| end <= bytes.len());
-    let Some(end) = end else { return Err(reader.error("as many bytes as the length says")) };
-    let mut body = Reader { bytes: &bytes[..end], at: reader.at };
+    let mut reader = Reader::new(bytes);
+    let mut body = reader.body()?;
     let entry = body.entry()?;
-    if body.at != end {
+    if !body.is_at_end() {
         return Err(body.error("the end of the entry"));
     }
-    Ok((entry, &bytes[end..]))
+    Ok((entry, &bytes[reader.at..]))
 }
 
 /// Reads the parts of which entries and accounts are made, one behind the other.
@@ -93,6 +90,15 @@ impl<'a> Reader<'a> {
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
+    }
+
+    /// Reads the length of an entry and steps over the entry; returns a reader of what the length
+    /// counts, which counts bytes from where this one does.
+    pub(super) fn body(&mut self) -> Result<Reader<'a>, DecodeError> {
+        let len = self.u64("an entry's length")? as usize;
+        let begins = self.at;
+        self.take(len, "as many bytes as the length says")?;
+        Ok(Reader { bytes: &self.bytes[..self.at], at: begins })
     }
 
     /// Reads a text.

@@ -21,9 +21,12 @@ impl Entry {
         }
         let outcomes = Accepted::examples().into_iter().map(Outcome::Accepted);
         for outcome in outcomes.chain(Reject::examples().into_iter().map(Outcome::Rejected)) {
-            for action in actions().take(1) {
-                all.push(command(all.len(), action, None, outcome.clone()));
-            }
+            // Only arguments that are no good are refused for being so.
+            let action = match outcome {
+                Outcome::Rejected(Reject::Malformed) => actions().last(),
+                _ => actions().next(),
+            };
+            all.extend(action.map(|action| command(all.len(), action, None, outcome)));
         }
         all.extend(QuoteReceived::examples().into_iter().map(Entry::Quote));
         all.extend(QuoteRefused::examples().into_iter().map(Entry::QuoteRefused));

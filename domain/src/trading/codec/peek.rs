@@ -28,10 +28,8 @@ pub struct Peek<'a> {
 /// The bytes do not begin as an entry of this version does.
 pub fn peek(bytes: &[u8]) -> Result<(Peek<'_>, &[u8]), DecodeError> {
     let mut reader = Reader::new(bytes);
-    let len = reader.u64("an entry's length")? as usize;
-    let body = reader.take(len, "as many bytes as the length says")?;
-    let rest = &bytes[reader.at..];
-    Ok((front(&mut Reader::new(body))?, rest))
+    let mut body = reader.body()?;
+    Ok((front(&mut body)?, &bytes[reader.at..]))
 }
 
 fn front<'a>(reader: &mut Reader<'a>) -> Result<Peek<'a>, DecodeError> {
