@@ -84,7 +84,7 @@ pub fn compare(
     for judged in Snapshots::of(folder, &trusted)?.judge() {
         match judged.map(Candidate::of) {
             Ok(Ok(candidate)) => candidates.push(candidate),
-            Ok(Err(answer)) => answers.push(answer),
+            Ok(Err(answer)) => answers.push(*answer),
             Err(passed_over) => answers.push(SnapshotAnswer {
                 file: passed_over.path,
                 covers: None,
@@ -133,16 +133,16 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn of(judged: Judged) -> Result<Candidate, SnapshotAnswer> {
+    fn of(judged: Judged) -> Result<Candidate, Box<SnapshotAnswer>> {
         let Judged { path, snapshot, signed_by } = judged;
         let Some(payload) = payload::decode(&snapshot.payload) else {
-            return Err(SnapshotAnswer {
+            return Err(Box::new(SnapshotAnswer {
                 file: path,
                 covers: Some(snapshot.last),
                 state: Worth::Unreadable,
                 signed_by: None,
                 reason: Some("holds what no program wrote".to_string()),
-            });
+            }));
         };
         Ok(Candidate {
             path,

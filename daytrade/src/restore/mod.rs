@@ -318,9 +318,11 @@ pub fn save<'a>(
     now_ms: u64,
 ) -> Result<(), LogError> {
     let Some(key) = key.filter(|_| log.last > 0) else { return Ok(()) };
-    let payload = payload::encode(facts, accounts)
-        .map_err(|reason| LogError::io(folder, "save a snapshot in")(io::Error::other(reason)))?;
-    let saved = snapshot::save(folder, &Snapshot { last: log.last, chain: log.chain, payload });
+    let saved = payload::encode(facts, accounts)
+        .map_err(|reason| LogError::io(folder, "save a snapshot in")(io::Error::other(reason)))
+        .and_then(|payload| {
+            snapshot::save(folder, &Snapshot { last: log.last, chain: log.chain, payload })
+        });
     let hash: Option<SnapshotHash> = saved.as_ref().ok().copied();
     keys::vouch(key, folder, log, hash, now_ms);
     saved.map(drop)
