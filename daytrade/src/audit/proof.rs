@@ -12,6 +12,7 @@ use audit_logger::proof::{self, Check, ExportCheck, Finding, PublicKey};
 use audit_logger::query::record::time_text;
 use clap::Args;
 use console::style;
+use domain::text::visible;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -232,12 +233,12 @@ fn tell_export(checked: &ExportCheck) {
     let Some(statement) = &checked.statement else { return };
     let which = match statement.filter.as_str() {
         "" => "all of".to_string(),
-        filter => format!("with {filter}, of"),
+        filter => format!("with {}, of", visible(filter)),
     };
     say(format_args!(
         "entries     {} as {}, {which} 1 to {}",
         HumanCount(statement.entries),
-        statement.form,
+        visible(&statement.form),
         HumanCount(statement.log_entries)
     ));
     say(format_args!("log         {}", statement.log));

@@ -15,6 +15,7 @@ mod bad_input;
 mod disk_full;
 mod engines;
 mod experiments;
+mod first_steps;
 mod foreign_text;
 mod from_postgres;
 mod interrupt;

@@ -157,10 +157,11 @@ impl CommandRequest {
             }
             (None, Some(line)) if arguments.iter().all(|text| text.is_none()) => {
                 let line = without_number(line.trim());
-                match line.split_once(',') {
-                    Some((name, rest)) => (name, Some(rest.to_string())),
-                    None => (line, None),
-                }
+                // Blanks around what commas part are ignored, as in workload files.
+                let mut parts = line.split(',').map(|part| part.trim_matches([' ', '\t']));
+                let name = parts.next().unwrap_or_default();
+                let rest: Vec<&str> = parts.collect();
+                (name, (!rest.is_empty()).then(|| rest.join(",")))
             }
             _ => return Err(Fault::invalid("name and its arguments, or line alone, are expected")),
         };
@@ -208,6 +209,8 @@ mod tests {
         ] {
             assert_eq!(action(json).unwrap().user(), Some("me"), "{json}");
         }
+        let line = |line: &str| action(&format!(r#"{{"request_id":"","line":"{line}"}}"#)).unwrap();
+        assert_eq!(line(" [7]BUY , S ,\\t1.00 "), line("BUY,S,1.00"));
         for json in [
             r#"{"request_id":""}"#,
             r#"{"request_id":"","name":"buy"}"#,

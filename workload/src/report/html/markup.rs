@@ -1,9 +1,11 @@
 //! Text made safe for markup, and the frame of a chart.
 
 use super::super::figures::finite;
+use domain::text::is_deceptive;
 
 /// Text as it may stand in markup and in quoted attributes. Characters that a
-/// page cannot hold become the replacement character.
+/// page cannot hold, or that would reorder or hide text there, become the
+/// replacement character.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -14,7 +16,7 @@ pub fn escape(text: &str) -> String {
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
             '\n' => safe.push_str("&#10;"),
-            letter if letter.is_control() => safe.push('\u{fffd}'),
+            letter if is_deceptive(letter) => safe.push('\u{fffd}'),
             letter => safe.push(letter),
         }
     }
