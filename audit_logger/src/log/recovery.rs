@@ -11,8 +11,9 @@ use super::reader::{LogReader, ReaderPosition};
 use super::segment_file;
 use super::settle::settle;
 use crate::error::LogError;
+use files::write_atomically;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The end of a log, where a writer goes on. What stands before it is on the disk.
@@ -86,7 +87,7 @@ fn without_tail(
             if !behind_all_batches || !is_tail(folder, &path, offset, position.next)? {
                 return Err(damage);
             }
-            let torn = cut(folder, &path, offset, damage.to_string())?;
+            let torn = cut(&path, offset, damage.to_string())?;
             let mut position = position;
             if offset == 0 {
                 // The segment was torn before it held anything: it is gone now.
@@ -126,21 +127,16 @@ fn is_tail(folder: &Path, path: &Path, offset: u64, next: u64) -> Result<bool, L
         && find_batch_header(bytes.get(1..).unwrap_or_default(), next).is_none())
 }
 
-fn cut(folder: &Path, path: &Path, offset: u64, reason: String) -> Result<TornTail, LogError> {
+fn cut(path: &Path, offset: u64, reason: String) -> Result<TornTail, LogError> {
     let kept_in = free_name(path, offset);
     let mut file =
         OpenOptions::new().read(true).write(true).open(path).map_err(LogError::io(path, "open"))?;
     file.seek(SeekFrom::Start(offset)).map_err(LogError::io(path, "read"))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(LogError::io(path, "read"))?;
-    fs::write(&kept_in, &bytes).map_err(LogError::io(&kept_in, "write"))?;
-    File::open(&kept_in)
-        .and_then(|kept| kept.sync_all())
-        .map_err(LogError::io(&kept_in, "flush"))?;
-    // The name of what is set aside must outlast a crash before its bytes go from the segment.
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(LogError::io(folder, "flush"))?;
+    // What is set aside must outlast a crash, its name too, before its bytes go from the segment.
+    write_atomically(&kept_in, |kept| kept.write_all(&bytes))
+        .map_err(LogError::io(&kept_in, "write"))?;
     if offset == 0 {
         fs::remove_file(path).map_err(LogError::io(path, "remove"))?;
     } else {

@@ -7,9 +7,10 @@
 
 use super::format::{CHAIN_LEN, ChainHash};
 use crate::error::LogError;
+use files::write_atomically;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -80,14 +81,7 @@ pub fn save(folder: &Path, snapshot: &Snapshot) -> Result<SnapshotHash, LogError
     bytes.extend_from_slice(hash.as_bytes());
 
     let path = path_of(folder, snapshot.last);
-    let unfinished = path.with_extension("snap-unfinished");
-    let mut file = File::create(&unfinished).map_err(LogError::io(&unfinished, "create"))?;
-    file.write_all(&bytes).map_err(LogError::io(&unfinished, "write"))?;
-    file.sync_all().map_err(LogError::io(&unfinished, "flush"))?;
-    fs::rename(&unfinished, &path).map_err(LogError::io(&path, "rename"))?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(LogError::io(folder, "flush"))?;
+    write_atomically(&path, |file| file.write_all(&bytes)).map_err(LogError::io(&path, "write"))?;
     // A file that claims to cover more than the log has must not push out what is true.
     for old in list(folder)?.into_iter().filter(|other| *other <= path).skip(KEPT) {
         fs::remove_file(&old).map_err(LogError::io(&old, "remove"))?;

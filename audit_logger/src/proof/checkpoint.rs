@@ -7,8 +7,9 @@ use crate::error::LogError;
 use crate::follow::LogId;
 use crate::log::ChainHash;
 use crate::log::snapshot::SnapshotHash;
+use files::write_atomically;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -148,16 +149,8 @@ impl Checkpoint {
     /// The file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<PathBuf, LogError> {
         let path = path_of(folder, self.entries);
-        let unfinished =
-            path.with_extension(format!("checkpoint-unfinished-{}", std::process::id()));
-        let mut file = File::create(&unfinished).map_err(LogError::io(&unfinished, "create"))?;
-        file.write_all(self.to_json().as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(LogError::io(&unfinished, "write"))?;
-        fs::rename(&unfinished, &path).map_err(LogError::io(&path, "rename"))?;
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(LogError::io(folder, "flush"))?;
+        write_atomically(&path, |file| file.write_all(self.to_json().as_bytes()))
+            .map_err(LogError::io(&path, "write"))?;
         Ok(path)
     }
 }

@@ -81,7 +81,7 @@ impl InstallationKey {
         let public = public_path(path);
         if !public.exists() {
             // Best effort: it can be told at any time.
-            let _ = fs::write(public, format!("{}\n", key.public()));
+            let _ = files::write_atomically(&public, |file| writeln!(file, "{}", key.public()));
         }
         Ok(key)
     }
