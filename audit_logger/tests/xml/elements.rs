@@ -319,7 +319,7 @@ fn an_order_that_fires_at_once_tells_the_price_then_the_cash() {
 fn every_refusal_is_told_with_its_code_and_a_sentence() {
     let funds = Reject::InsufficientFunds { available: cents(1234) };
     let few = Reject::InsufficientShares { available: shares(3) };
-    for (reject, message) in [
+    let told = [
         (Reject::UnknownAccount, "unknown_account: the user has no account yet: ADD opens one"),
         (funds, "insufficient_funds: only 12.34 dollars are free for it"),
         (few, "insufficient_shares: only 3 unreserved shares are there for it"),
@@ -330,7 +330,12 @@ fn every_refusal_is_told_with_its_code_and_a_sentence() {
         (Reject::NoSellOrder, "no_sell_order: no SET_SELL_AMOUNT stands for this stock"),
         (Reject::QuoteUnavailable, "quote_unavailable: the quote server gave no usable price"),
         (Reject::BalanceLimit, "balance_limit: the account cannot hold so much"),
-    ] {
+    ];
+    let numbers = told.iter().map(|(reject, _)| reject.number());
+    // What is malformed has codes of its own.
+    let known = Reject::CODES.iter().map(|(number, _)| *number);
+    assert!(numbers.eq(known.filter(|number| *number != Reject::Malformed.number())));
+    for (reject, message) in told {
         let fields = "command=SELL; username=u; stockSymbol=ABC; funds=1.00";
         assert_elements(
             &decided(7, "SELL,u,ABC,1.00", None, Outcome::Rejected(reject)),
