@@ -2,10 +2,13 @@
 
 use crate::terminal::{during, warn, with_causes};
 use anyhow::{Context as _, anyhow};
+use audit_logger::LogError;
 use audit_logger::follow::LogId;
 use audit_logger::log::actor::LogSummary;
 use audit_logger::log::snapshot::SnapshotHash;
-use audit_logger::proof::{self, Checkpoint, InstallationKey, KeyError, PublicKey, key};
+use audit_logger::proof::{
+    self, Checkpoint, InstallationKey, KeyError, PublicKey, checkpoint, key,
+};
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,6 +85,16 @@ pub fn own_public_key() -> Option<PublicKey> {
         }
     }
     fs::read_to_string(key::public_path(&path)).ok()?.parse().ok()
+}
+
+/// Whether a key of `trusted` has signed the log in `folder` up to entry `last`.
+///
+/// # Errors
+/// The checkpoints cannot be read.
+pub fn is_signed(folder: &Path, last: u64, trusted: &[PublicKey]) -> Result<bool, LogError> {
+    let mut checkpoints =
+        checkpoint::list(folder)?.into_iter().filter_map(|kept| kept.checkpoint.ok());
+    Ok(checkpoints.any(|it| it.entries == last && trusted.contains(&it.key) && it.is_signed()))
 }
 
 /// A public key, or the file that holds one.

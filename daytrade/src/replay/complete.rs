@@ -49,6 +49,13 @@ pub fn finish(
         Some(failure) => failed.push(failure),
         None => written.push(name.to_string()),
     };
+    // The process can be killed between its last entry and its signature.
+    if !keys::is_signed(&out.log(), last, &options.key.trusted())?
+        && let Some(key) = keys::of_run(&options.key)?
+    {
+        restored.save(&out.log(), end, Some(&key))?;
+        note("the signature of the log", None);
+    }
     if contents.unreadable > 0 && missing(unreadable::FILE) {
         let mut lines = Unreadable::new(out);
         let again = options.files.iter().map(|path| Input::open(path));

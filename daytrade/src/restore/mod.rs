@@ -263,17 +263,26 @@ impl Restored {
         self.dumps.push(DumpRequest { file: file.clone(), user, last: number });
     }
 
-    /// Writes a signed snapshot of all this beside the log, which ends at `end`, where reading it
-    /// took long.
+    /// [Saves](Self::save) a snapshot where reading the log took long.
     pub fn save_if_long(
         &self,
         folder: &Path,
         end: &LogEnd,
         key: Option<&InstallationKey>,
     ) -> Result<(), LogError> {
-        if self.replayed < SNAPSHOT_EVERY {
-            return Ok(());
+        match self.replayed < SNAPSHOT_EVERY {
+            true => Ok(()),
+            false => self.save(folder, end, key),
         }
+    }
+
+    /// Writes a snapshot of all this beside the log, which ends at `end`, and signs both.
+    pub fn save(
+        &self,
+        folder: &Path,
+        end: &LogEnd,
+        key: Option<&InstallationKey>,
+    ) -> Result<(), LogError> {
         let (last, chain) = (end.position.next - 1, end.position.chain);
         let log = LogSummary { last, chain, bytes_written: 0 };
         let facts = Facts {
