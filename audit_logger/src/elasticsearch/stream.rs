@@ -174,10 +174,14 @@ pub(super) async fn empty(client: &Client, stream: &str) -> Result<(), SinkError
     Ok(())
 }
 
-/// Removes a data stream, if it is there. A small server that cannot keeps it, empty.
+/// Removes a data stream with its documents, if it is there.
 pub(super) async fn remove(client: &Client, stream: &str) -> Result<(), SinkError> {
-    let removed = client.ask(Method::Delete, &format!("/_data_stream/{stream}"), None).await?;
-    match removed.ok() || matches!(removed.status, 400 | 404 | 405) {
+    let mut removed = client.ask(Method::Delete, &format!("/_data_stream/{stream}"), None).await?;
+    if matches!(removed.status, 400 | 405) {
+        // A server without data streams keeps the documents in an index of that name.
+        removed = client.ask(Method::Delete, &format!("/{stream}"), None).await?;
+    }
+    match removed.ok() || removed.status == 404 {
         true => Ok(()),
         false => Err(removed.failed()),
     }

@@ -135,7 +135,7 @@ fn removed_log_leaves_no_data_stream() {
     let mut sink = ElasticsearchSink::new(node.url(), gone.path(), "");
     runtime.block_on(sink.remove(&log)).unwrap();
     let status = |path: &str| node.say(Method::Get, path, None).0;
-    assert_eq!(status(&format!("/_data_stream/{}", stream_of(gone.path()))), 404);
+    assert_eq!(status(&format!("/{}", stream_of(gone.path()))), 404);
     assert_eq!(status(&position_of(gone.path())), 404);
     assert_eq!(status("/_index_template/daytrade-audit"), 200);
     assert_same(node, kept.path());
