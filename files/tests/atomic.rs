@@ -7,9 +7,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 fn names(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        names.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+    let names = fs::read_dir(folder).expect("the folder is there");
+    let mut names: Vec<String> = names
+        .map(|item| item.expect("a name").file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }

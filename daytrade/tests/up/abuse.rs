@@ -101,12 +101,12 @@ fn unfinished_bodies_leave_room_for_others() {
         ann.cookie.clone().unwrap(),
         ann.csrf.clone().unwrap()
     );
-    let body = vec![b' '; frontend::http::body::LONGEST_BODY];
+    let bounds = frontend::http::body::USERS;
+    let body = vec![b' '; bounds.longest];
     let unfinished = post("/api/v1/commands", &headers, &body);
     let unfinished = &unfinished[..unfinished.len() - 1];
-    let (_, share) = frontend::http::body::USERS;
     let (tell, told) = channel();
-    for _ in 0..share / body.len() + 4 {
+    for _ in 0..bounds.share / body.len() + 4 {
         let mut socket = TcpStream::connect(&server.address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let _ = socket.write_all(unfinished);

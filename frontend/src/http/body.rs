@@ -8,21 +8,31 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::select;
+use tokio::sync::Notify;
 use tokio::time::timeout;
-
-/// The longest body that is read, in bytes.
-pub const LONGEST_BODY: usize = 64 << 10;
 
 /// How long a body may take to arrive.
 pub const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Memory for the bodies of everybody who is not signed in, and of one address among them, in bytes.
-pub const STRANGERS: (usize, usize) = (8 << 20, 512 << 10);
+/// Bounds of the memory for bodies, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// All bodies together.
+    pub total: usize,
+    /// The bodies of one sender.
+    pub share: usize,
+    /// One body.
+    pub longest: usize,
+}
 
-/// Memory for the bodies of everybody who is signed in, and of one user among them, in bytes.
-pub const USERS: (usize, usize) = (24 << 20, 2 << 20);
+/// Bounds for everybody who is not signed in; each address is a sender. They send credentials.
+pub const STRANGERS: Bounds = Bounds { total: 8 << 20, share: 64 << 10, longest: 4 << 10 };
+
+/// Bounds for everybody who is signed in; each user is a sender.
+pub const USERS: Bounds = Bounds { total: 24 << 20, share: 2 << 20, longest: 64 << 10 };
 
 /// Whether the body of a request with these headers is encoded, such as by gzip.
 pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
@@ -32,23 +42,71 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The memory that bodies may take: a bound for all of them, and one for each sender.
+/// The memory that bodies may take: a bound for all of them, and one for each sender. When all of it
+/// is taken, a body of the sender that holds the most makes room for a sender that holds less, so
+/// that many senders who never finish keep nobody out.
 pub(crate) struct BodyBudget<K> {
-    total: usize,
-    share: usize,
+    bounds: Bounds,
     held: Mutex<Held<K>>,
 }
 
-/// Bytes that are held, in all and by each sender that holds any.
+/// What is held, in all, by each sender and for each body.
 struct Held<K> {
     total: usize,
     by: HashMap<K, usize>,
+    bodies: HashMap<u64, Part<K>>,
+    next: u64,
+}
+
+/// What is held for one body.
+struct Part<K> {
+    who: K,
+    bytes: usize,
+    evicted: Arc<Notify>,
+}
+
+impl<K: Hash + Eq + Clone> Held<K> {
+    fn by(&self, who: &K) -> usize {
+        self.by.get(who).copied().unwrap_or_default()
+    }
+
+    fn grow(&mut self, id: u64, bytes: usize) {
+        let Some(part) = self.bodies.get_mut(&id) else { return };
+        part.bytes += bytes;
+        self.total += bytes;
+        *self.by.entry(part.who.clone()).or_default() += bytes;
+    }
+
+    /// Gives back what is held for a body, if anything is.
+    fn release(&mut self, id: u64) {
+        let Some(part) = self.bodies.remove(&id) else { return };
+        self.total -= part.bytes;
+        if let Some(own) = self.by.get_mut(&part.who) {
+            *own -= part.bytes;
+            if *own == 0 {
+                self.by.remove(&part.who);
+            }
+        }
+    }
+
+    /// Makes room at the cost of the sender that holds the most, if that is more than `own`.
+    fn evict_for(&mut self, own: usize) -> bool {
+        let Some((most, _)) = self.by.iter().max_by_key(|(_, bytes)| **bytes) else { return false };
+        if self.by(most) <= own {
+            return false;
+        }
+        let bodies = self.bodies.iter().filter(|(_, part)| part.who == *most);
+        let Some((&id, part)) = bodies.max_by_key(|(_, part)| part.bytes) else { return false };
+        part.evicted.notify_one();
+        self.release(id);
+        true
+    }
 }
 
 impl<K: Hash + Eq + Clone> BodyBudget<K> {
-    /// At most `total` bytes at once, and `share` of them for one sender.
-    pub(crate) fn new((total, share): (usize, usize)) -> BodyBudget<K> {
-        BodyBudget { total, share, held: Mutex::new(Held { total: 0, by: HashMap::new() }) }
+    pub(crate) fn new(bounds: Bounds) -> BodyBudget<K> {
+        let (by, bodies) = (HashMap::new(), HashMap::new());
+        BodyBudget { bounds, held: Mutex::new(Held { total: 0, by, bodies, next: 0 }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held<K>> {
@@ -56,7 +114,12 @@ impl<K: Hash + Eq + Clone> BodyBudget<K> {
     }
 
     fn lease(&self, who: K) -> Lease<'_, K> {
-        Lease { budget: self, who, bytes: 0 }
+        let evicted = Arc::new(Notify::new());
+        let mut held = self.lock();
+        let id = held.next;
+        held.next += 1;
+        held.bodies.insert(id, Part { who: who.clone(), bytes: 0, evicted: evicted.clone() });
+        Lease { budget: self, id, who, evicted }
     }
 
     /// Reads the body of `request`, which `who` sends.
@@ -71,7 +134,7 @@ impl<K: Hash + Eq + Clone> BodyBudget<K> {
     ) -> Result<Body<'_, K>, Fault> {
         let length = request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > LONGEST_BODY as u64) {
+        if length.is_some_and(|length| length > self.bounds.longest as u64) {
             return Err(Fault::TooLarge);
         }
         timeout(BODY_TIME, self.gather(who, payload)).await.unwrap_or(Err(Fault::TooSlow))
@@ -79,49 +142,51 @@ impl<K: Hash + Eq + Clone> BodyBudget<K> {
 
     async fn gather(&self, who: K, mut payload: web::Payload) -> Result<Body<'_, K>, Fault> {
         let mut body = Body { bytes: Vec::new(), lease: self.lease(who) };
-        while let Some(piece) = payload.next().await {
+        loop {
+            let piece = select! {
+                piece = payload.next() => piece,
+                () = body.lease.evicted.notified() => return Err(Fault::Busy(1)),
+            };
+            let Some(piece) = piece else { return Ok(body) };
             let piece = piece.map_err(|_| Fault::invalid("the body ends too early"))?;
-            if body.bytes.len() + piece.len() > LONGEST_BODY {
+            if body.bytes.len() + piece.len() > self.bounds.longest {
                 return Err(Fault::TooLarge);
             }
             body.lease.grow(piece.len())?;
             body.bytes.extend_from_slice(&piece);
         }
-        Ok(body)
     }
 }
 
 /// A part of the budget; given back when dropped.
 struct Lease<'a, K: Hash + Eq + Clone> {
     budget: &'a BodyBudget<K>,
+    id: u64,
     who: K,
-    bytes: usize,
+    evicted: Arc<Notify>,
 }
 
 impl<K: Hash + Eq + Clone> Lease<'_, K> {
     fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
+        let Bounds { total, share, .. } = self.budget.bounds;
         let mut held = self.budget.lock();
-        let own = held.by.get(&self.who).copied().unwrap_or_default();
-        if held.total + bytes > self.budget.total || own + bytes > self.budget.share {
+        let own = held.by(&self.who);
+        if own + bytes > share || !held.bodies.contains_key(&self.id) {
             return Err(Fault::Busy(1));
         }
-        held.total += bytes;
-        held.by.insert(self.who.clone(), own + bytes);
-        self.bytes += bytes;
+        while held.total + bytes > total {
+            if !held.evict_for(own + bytes) {
+                return Err(Fault::Busy(1));
+            }
+        }
+        held.grow(self.id, bytes);
         Ok(())
     }
 }
 
 impl<K: Hash + Eq + Clone> Drop for Lease<'_, K> {
     fn drop(&mut self) {
-        let mut held = self.budget.lock();
-        held.total -= self.bytes;
-        if let Some(own) = held.by.get_mut(&self.who) {
-            *own -= self.bytes;
-            if *own == 0 {
-                held.by.remove(&self.who);
-            }
-        }
+        self.budget.lock().release(self.id);
     }
 }
 
@@ -148,20 +213,44 @@ mod tests {
     use super::*;
     use actix_web::http::header::{HeaderName, HeaderValue};
 
+    fn budget(total: usize, share: usize) -> BodyBudget<&'static str> {
+        BodyBudget::new(Bounds { total, share, longest: share })
+    }
+
     #[test]
     fn bodies_never_exceed_total_or_share() {
-        let budget = BodyBudget::new((100, 60));
+        let budget = budget(100, 60);
         let (mut ann, mut bob) = (budget.lease("ann"), budget.lease("bob"));
-        ann.grow(60).unwrap();
-        assert_eq!(ann.grow(1), Err(Fault::Busy(1)), "one sender has a share, not everything");
-        assert_eq!(budget.lease("ann").grow(1), Err(Fault::Busy(1)));
-        bob.grow(40).unwrap();
-        assert_eq!(budget.lease("cid").grow(1), Err(Fault::Busy(1)), "all together have a bound");
+        ann.grow(50).unwrap();
+        assert_eq!(ann.grow(11), Err(Fault::Busy(1)), "one sender has a share, not everything");
+        assert_eq!(budget.lease("ann").grow(11), Err(Fault::Busy(1)));
+        bob.grow(50).unwrap();
+        assert_eq!(ann.grow(1), Err(Fault::Busy(1)), "all together have a bound");
         drop(ann);
-        budget.lease("cid").grow(60).unwrap();
+        budget.lease("cid").grow(50).unwrap();
         drop(bob);
         let held = budget.lock();
-        assert_eq!((held.total, held.by.len()), (0, 0), "nothing is kept of who is gone");
+        assert_eq!((held.total, held.by.len(), held.bodies.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn many_unfinished_senders_keep_nobody_out() {
+        let budget = budget(100, 20);
+        let names = ["a", "b", "c", "d", "e"];
+        let mut unfinished: Vec<_> = names.map(|name| budget.lease(name)).into();
+        unfinished.iter_mut().for_each(|lease| lease.grow(20).unwrap());
+        let mut newcomer = budget.lease("newcomer");
+        newcomer.grow(10).unwrap();
+        let evicted = |lease: &Lease<'_, _>| !budget.lock().bodies.contains_key(&lease.id);
+        let gone = unfinished.iter().filter(|lease| evicted(lease)).count();
+        assert_eq!((gone, budget.lock().total), (1, 90), "one body makes room");
+        for lease in &mut unfinished {
+            // Neither the one that had to go nor those that hold more than others grow.
+            let _ = lease.grow(20).unwrap_err();
+        }
+        newcomer.grow(10).unwrap();
+        drop((unfinished, newcomer));
+        assert_eq!(budget.lock().total, 0);
     }
 
     #[test]
