@@ -10,7 +10,10 @@ use bus::Reply;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
+
+/// Links to what does not exist that are followed, as Linux does.
+const MAX_LINKS: u32 = 40;
 
 /// Decides, before anything is written, whether the file may be written.
 pub fn check(options: &ReplayOptions) -> Result<(), Failure> {
@@ -19,9 +22,7 @@ pub fn check(options: &ReplayOptions) -> Result<(), Failure> {
     // A resumed run appends.
     overwrite.force |= options.resume;
     output::check(path, &options.files, overwrite)?;
-    let is_output =
-        |out: &Path| path.parent() == Some(out) && RESERVED.iter().any(|name| path.ends_with(name));
-    if options.out.as_deref().is_some_and(is_output) {
+    if options.out.as_deref().is_some_and(|out| is_output(path, out)) {
         return Err(Failure::Usage(anyhow!(
             "{}: the run writes something else there; name another file",
             path.display()
@@ -38,6 +39,32 @@ pub fn check(options: &ReplayOptions) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Whether a run in the folder `out` writes something else at `path`, however both are spelled.
+fn is_output(path: &Path, out: &Path) -> bool {
+    let (path, out) = (resolved(path, MAX_LINKS), resolved(out, MAX_LINKS));
+    path.strip_prefix(out).is_ok_and(|inside| RESERVED.iter().any(|name| inside.starts_with(name)))
+}
+
+/// The path without `.`, `..` and links, also where its end does not exist yet.
+fn resolved(path: &Path, links: u32) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut resolved = PathBuf::new();
+    for component in absolute.components() {
+        if component == Component::ParentDir {
+            resolved.pop();
+            continue;
+        }
+        let next = resolved.join(component);
+        resolved = match (next.canonicalize(), next.read_link()) {
+            (Ok(real), _) => real,
+            // A link to what does not exist yet: writing to it makes that.
+            (Err(_), Ok(target)) if links > 0 => self::resolved(&resolved.join(target), links - 1),
+            _ => next,
+        };
+    }
+    resolved
 }
 
 /// Writes the numbers of transactions as they become durable.

@@ -97,6 +97,30 @@ fn acknowledgements_overwrite_no_input() {
     assert_eq!(fs::read_to_string(&notes).unwrap(), "mine");
     run(&[&arguments[..], &["--force"]].concat()).with(0);
     assert_eq!(fs::read_to_string(&notes).unwrap(), "1\n");
+    // Nor what the run itself writes, however it is spelled, also before it is there.
+    symlink("run", at("link")).unwrap();
+    symlink("run/report.json", at("later")).unwrap();
+    let spelled = [
+        "run/state.json",
+        "./run/state.json",
+        "out/../run/run.json",
+        "run/log/x",
+        "link/report.html",
+        "later",
+    ];
+    for existing in [false, true] {
+        for name in spelled {
+            let replay =
+                ["replay", "my.txt", "--out", "run", "--force", "--acknowledgements", name];
+            end(daytrade(&replay).current_dir(folder.path()))
+                .with(2)
+                .telling(&[name, "the run writes something else there"]);
+            assert_eq!(at("run").exists(), existing, "{name}");
+        }
+        fs::create_dir_all(at("run")).unwrap();
+    }
+    let replay = ["replay", "my.txt", "--out", "run", "--acknowledgements", "./run/acknowledged"];
+    end(daytrade(&replay).current_dir(folder.path())).with(0);
 }
 
 #[test]
@@ -189,6 +213,8 @@ fn full_standard_output_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (workload, out) = finished(folder.path(), 500);
     let (data, dump) = (text(&out), out.join("testLOG"));
+    let state = json(&out.join("state.json"));
+    let user = state["accounts"][0]["user"].as_str().unwrap();
     let again = folder.path().join("again");
     let experiment = folder.path().join("experiment");
     let commands: &[&[&str]] = &[
@@ -199,7 +225,7 @@ fn full_standard_output_is_an_error() {
         &["audit", "search", "--data", data],
         &["audit", "search", "--data", data, "--format", "jsonl"],
         &["audit", "show", "1", "--data", data],
-        &["audit", "at", "--data", data, "--user", "none", "--tx", "1"],
+        &["audit", "at", "--data", data, "--user", user, "--tx", "500"],
         &["audit", "stats", "--data", data],
         &["audit", "stats", "--data", data, "--format", "json"],
         &["audit", "export", "--data", data, "--format", "xml"],
@@ -227,9 +253,7 @@ fn full_standard_output_is_an_error() {
         let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
         let ended = Ended::of(output);
         assert_eq!(ended.code, Some(1), "{arguments:?}: {}", ended.stderr);
-        if !arguments.contains(&"at") {
-            assert!(ended.stderr.contains("No space left"), "{arguments:?}: {}", ended.stderr);
-        }
+        assert!(ended.stderr.contains("No space left"), "{arguments:?}: {}", ended.stderr);
     }
     assert!(again.join("report.html").exists(), "the run is complete all the same");
 }
