@@ -51,8 +51,14 @@ pub enum AuditCommand {
     /// Vouch for the log as it is now: sign a checkpoint
     Prove(proof::ProveOptions),
     /// Find changed, lost, re-ordered and inserted entries of a log, or of an exported file
+    ///
+    /// Exit codes: 0 proven, 1 not proven, 2 no verdict (the log or the export cannot be found or
+    /// read, or the command line is wrong), 4 consistent, but no key was expected.
     Check(proof::CheckOptions),
     /// Compare the log with the stores that follow it, entry by entry
+    ///
+    /// Exit codes: 0 the same, 1 different, 2 no verdict (the log or a store cannot be reached or
+    /// read, or the command line is wrong).
     Parity(parity::ParityOptions),
     /// Compress the segments that are complete
     Compress(proof::CompressOptions),
@@ -145,10 +151,7 @@ impl Data {
         let folder = self.log()?;
         let catalogue = open(&folder, indexed)?;
         if catalogue.segments() == 0 {
-            return Err(anyhow!(
-                "{}: the log holds no entry yet: --data names the folder of another run",
-                folder.display()
-            ));
+            return Err(no_entry(&folder));
         }
         if let Some(tail) = catalogue.tail() {
             warn(format_args!(
@@ -166,6 +169,14 @@ impl Data {
         }
         Ok((folder, catalogue))
     }
+}
+
+/// Nothing was logged in `folder` yet.
+fn no_entry(folder: &Path) -> anyhow::Error {
+    anyhow!(
+        "{}: the log holds no entry yet: --data names the folder of another run",
+        folder.display()
+    )
 }
 
 fn open(folder: &Path, indexed: bool) -> Result<Catalogue, LogError> {

@@ -1,6 +1,6 @@
 //! `daytrade audit parity`.
 
-use super::{AnswerForm, Data};
+use super::{AnswerForm, Data, no_entry};
 use crate::Failure;
 use crate::terminal::say;
 use crate::urls::UrlParser;
@@ -40,8 +40,13 @@ pub struct ParityOptions {
 }
 
 pub fn run(options: &ParityOptions) -> Result<ExitCode, Failure> {
+    // A log or a store that cannot be read is not a different one.
+    compare_all(options).map_err(Failure::Usage)
+}
+
+fn compare_all(options: &ParityOptions) -> anyhow::Result<ExitCode> {
     let folder = options.data.log()?;
-    let log = LogId::of(&folder)?.context("the log holds no entry yet")?;
+    let log = LogId::of(&folder)?.ok_or_else(|| no_entry(&folder))?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut told = Vec::new();
     if let Some(url) = &options.audit {
@@ -53,9 +58,9 @@ pub fn run(options: &ParityOptions) -> Result<ExitCode, Failure> {
         told.push(runtime.block_on(ask(mirror, &folder, &log, options.range))?);
     }
     if told.is_empty() {
-        return Err(Failure::Usage(anyhow!(
+        return Err(anyhow!(
             "no store is named: --audit names a Postgres, --search an Elasticsearch"
-        )));
+        ));
     }
     match options.format {
         AnswerForm::Json => say(serde_json::to_string_pretty(&told)?),

@@ -1,7 +1,7 @@
 //! `daytrade audit prove`, `check` and `compress`.
 
 use super::snapshots::{self, SnapshotAnswer};
-use super::{AnswerForm, Data};
+use super::{AnswerForm, Data, no_entry};
 use crate::Failure;
 use crate::keys::{KeyArgs, now_ms, public_key};
 use crate::terminal::{during, say};
@@ -77,13 +77,15 @@ pub struct CheckOptions {
 }
 
 pub fn check(options: &CheckOptions) -> Result<ExitCode, Failure> {
+    // What cannot be found or read is not a log that is not proven.
     match &options.export {
         Some(export) => check_export(options, export),
         None => check_log(options),
     }
+    .map_err(Failure::Usage)
 }
 
-fn check_log(options: &CheckOptions) -> Result<ExitCode, Failure> {
+fn check_log(options: &CheckOptions) -> anyhow::Result<ExitCode> {
     let folder = options.data.log()?;
     let ours = crate::keys::own_public_key();
     let key = options.public_key.or(ours);
@@ -93,7 +95,7 @@ fn check_log(options: &CheckOptions) -> Result<ExitCode, Failure> {
         Ok::<_, audit_logger::LogError>((checked, snapshots))
     })?;
     if checked.segments == 0 && checked.found == 0 {
-        return Err(anyhow!("the log holds no entry yet").into());
+        return Err(no_entry(&folder));
     }
     let verdict = Verdict::of(checked.found, key.is_some());
     if options.format == AnswerForm::Json {
@@ -212,11 +214,12 @@ fn tell_log(checked: &Check, key_given: bool) {
     }
 }
 
-fn check_export(options: &CheckOptions, export: &Path) -> Result<ExitCode, Failure> {
+fn check_export(options: &CheckOptions, export: &Path) -> anyhow::Result<ExitCode> {
     let proof = options.proof.clone().unwrap_or_else(|| proof_path(export));
-    let key = options.public_key.or_else(crate::keys::own_public_key).ok_or_else(|| {
-        Failure::Usage(anyhow!("--public-key: whose proof is expected? this machine has no key"))
-    })?;
+    let key = options
+        .public_key
+        .or_else(crate::keys::own_public_key)
+        .ok_or_else(|| anyhow!("--public-key: whose proof is expected? this machine has no key"))?;
     let checked = during("checking the export", || proof::check_export(export, &proof, &key))?;
     let verdict = Verdict::of(checked.found, true);
     if options.format == AnswerForm::Json {
@@ -266,6 +269,9 @@ pub struct CompressOptions {
 pub fn compress(options: &CompressOptions) -> Result<ExitCode, Failure> {
     let folder = options.data.log()?;
     let _lock = segments::lock(&folder)?;
+    if segments::list(&folder)?.is_empty() {
+        return Err(no_entry(&folder).into());
+    }
     let (mut count, mut plain, mut compressed) = (0, 0, 0);
     during("compressing", || {
         for path in compress::waiting(&folder)? {

@@ -1,6 +1,6 @@
 //! `daytrade audit status`, `rebuild` and `follow`: the stores that follow a log.
 
-use super::{Data, prometheus};
+use super::{Data, no_entry, prometheus};
 use crate::Failure;
 use crate::followers::{self, Store};
 use crate::terminal::{say, warn};
@@ -225,7 +225,7 @@ pub fn rebuild(options: &RebuildOptions) -> Result<ExitCode, Failure> {
         }
     };
     let folder = options.data.log()?;
-    let log = LogId::of(&folder)?.context("the log holds no entry yet")?;
+    let log = LogId::of(&folder)?.ok_or_else(|| no_entry(&folder))?;
     // A log that has lost its beginning can fill nothing anew: then nothing is forgotten.
     Tail::open(&folder, Position::START)?;
     runtime()?

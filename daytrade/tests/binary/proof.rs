@@ -14,15 +14,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A run whose log has several segments, all but the last compressed and vouched for.
-struct Segmented {
+pub struct Segmented {
     _folder: tempfile::TempDir,
     workload: PathBuf,
-    out: PathBuf,
+    pub out: PathBuf,
 }
 
 const COMMANDS: u32 = 125_000;
 
-fn segmented(more: &[&str]) -> Segmented {
+pub fn segmented(more: &[&str]) -> Segmented {
     let folder = tempfile::tempdir().unwrap();
     let (workload, out) = (folder.path().join("load"), folder.path().join("out"));
     generate(&workload, "valid", 50, COMMANDS, 20);
@@ -33,7 +33,7 @@ fn segmented(more: &[&str]) -> Segmented {
 }
 
 impl Segmented {
-    fn audit(&self, command: &[&str]) -> Ended {
+    pub fn audit(&self, command: &[&str]) -> Ended {
         let mut arguments = vec!["audit"];
         arguments.extend(command);
         arguments.extend(["--data", text(&self.out)]);
@@ -45,7 +45,7 @@ impl Segmented {
         serde_json::from_str(&told).unwrap()
     }
 
-    fn segments(&self) -> Vec<(u64, PathBuf)> {
+    pub fn segments(&self) -> Vec<(u64, PathBuf)> {
         segments::list(&self.out.join("log")).unwrap()
     }
 
@@ -199,6 +199,8 @@ fn an_export_with_a_proof_is_checked_without_the_log() {
         assert!(check(1).starts_with("NOT PROVEN"));
         fs::write(&file, &whole).unwrap();
         check(0);
+        fs::remove_file(&file).unwrap();
+        check(2);
     }
 }
 
@@ -255,6 +257,8 @@ fn a_store_is_compared_and_nothing_goes_that_it_needs() {
         (&Value::from("changed"), &Value::from(77777))
     );
     run_.audit(&["parity"]).with(2);
+    let nowhere = format!("postgres://daytrade@{}nowhere", server.place());
+    run_.audit(&["parity", "--audit", &nowhere]).with(2);
 
     // As if the store had been set back.
     let log = run_.out.join("log");

@@ -107,10 +107,13 @@ fn latest_is_the_newest_run_with_a_log() {
     let experiment = ["experiment", "quote-delay", "--quotes", "20", "--samples", "100"];
     here(&experiment).with(0);
     assert!(folder.path().join("out/0001/index.html").exists() && !latest.exists());
-    for question in
-        [&["audit", "stats"][..], &["audit", "search"], &["orders"], &["audit", "check"]]
-    {
-        here(question).with(1).telling(&["out/latest", "--data", "daytrade replay FILE"]);
+    for (question, code) in [
+        (&["audit", "stats"][..], 1),
+        (&["audit", "search"], 1),
+        (&["orders"], 1),
+        (&["audit", "check"], 2),
+    ] {
+        here(question).with(code).telling(&["out/latest", "--data", "daytrade replay FILE"]);
     }
     let lines = ["ADD,a,1.00"];
     let workload = write_workload(folder.path(), "w", &lines);
@@ -130,7 +133,18 @@ fn latest_is_the_newest_run_with_a_log() {
     here(&["audit", "stats", "--data", "out/0003"])
         .with(1)
         .telling(&["no log is in it", "daytrade replay"]);
-    here(&["audit", "stats", "--data", "out/0004"]).with(1).telling(&["holds no entry yet"]);
+    let url = "postgres://127.0.0.1:1/none";
+    for (command, code) in [
+        (&["stats"][..], 1),
+        (&["compress"], 1),
+        (&["rebuild", "postgres", "--audit", url], 1),
+        (&["parity", "--audit", url], 2),
+        (&["check"], 2),
+    ] {
+        here(&[&["audit"], command, &["--data", "out/0004"]].concat())
+            .with(code)
+            .telling(&["out/0004", "holds no entry yet: --data names"]);
+    }
 }
 
 #[test]
