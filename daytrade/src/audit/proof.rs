@@ -91,7 +91,7 @@ fn check_log(options: &CheckOptions) -> anyhow::Result<ExitCode> {
     let key = options.public_key.or(ours);
     let (checked, snapshots) = during("checking the log", || {
         let mut checked = proof::check(&folder, key)?;
-        let snapshots = snapshots::compare(&folder, key.or(checked.key), &mut checked)?;
+        let snapshots = snapshots::compare(&folder, key, &mut checked)?;
         Ok::<_, audit_logger::LogError>((checked, snapshots))
     })?;
     if checked.segments == 0 && checked.found == 0 {

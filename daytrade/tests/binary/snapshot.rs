@@ -263,3 +263,22 @@ fn a_log_that_ends_before_its_snapshot_is_refused() {
     }
     halves.go_on().with(1).telling(&["snapshot"]);
 }
+
+/// Where no key is expected, a snapshot that a stranger signed is worth no more than an unsigned one.
+#[test]
+fn stranger_snapshot_is_not_called_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, stranger) = (folder.path().join("out"), folder.path().join("stranger.key"));
+    let workload = write_workload(folder.path(), "w", &["ADD,a,1.00"]);
+    run(&["replay", text(&workload), "--out", text(&out), "--key", text(&stranger)]).with(0);
+    let check = |more: &[&str], code| {
+        let check = ["audit", "check", "--data", text(&out), "--format", "json"];
+        let mut command = daytrade(&[&check[..], more].concat());
+        let told = end(command.env("XDG_DATA_HOME", folder.path().join("no-keys"))).with(code);
+        serde_json::from_str::<Value>(&told.stdout).unwrap()["snapshots"][0].clone()
+    };
+    let told = check(&[], 4);
+    assert_eq!((&told["state"], &told["signed_by"]), (&"unsigned".into(), &Value::Null), "{told}");
+    let public = stranger.with_extension("pub");
+    assert_eq!(check(&["--public-key", text(&public)], 0)["state"], "signed");
+}
