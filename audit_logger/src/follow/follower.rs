@@ -370,7 +370,8 @@ impl<S: Sink> Work<S> {
             return;
         }
         let (name, address) = (self.sink.name().to_string(), self.sink.address());
-        let enrolled = roll::Enrolled { name, address, next };
+        let parameters = Some(self.sink.parameters());
+        let enrolled = roll::Enrolled { name, address, parameters, next };
         match enrolled.note(&self.folder, first) {
             Ok(()) => self.enrolled = Some((next, Instant::now())),
             // A log that can only be read is not made smaller here either.

@@ -129,6 +129,12 @@ pub trait Sink {
         self.name().to_string()
     }
 
+    /// The connection parameters that the address leaves out, without a password: with them the
+    /// store is later asked in the same way.
+    fn parameters(&self) -> String {
+        String::new()
+    }
+
     /// Connects and makes what the store needs before the first log: called once, when a follower
     /// starts.
     ///

@@ -17,6 +17,10 @@ pub struct Enrolled {
     pub name: String,
     /// Where it is, without a password.
     pub address: String,
+    /// The connection parameters that the address leaves out, without a password, as the query of
+    /// a URL. `None` in a file of an earlier version, which did not note them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
     /// The next entry that it does not have.
     pub next: u64,
 }
@@ -59,7 +63,8 @@ pub fn list(folder: &Path) -> Result<Vec<(PathBuf, Enrolled)>, LogError> {
         }
         let read = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let name = path.file_stem().unwrap_or_default().to_string_lossy().to_string();
-        let unknown = Enrolled { name, address: "an unreadable file".to_string(), next: 1 };
+        let address = "an unreadable file".to_string();
+        let unknown = Enrolled { name, address, parameters: None, next: 1 };
         found.push((path, read.unwrap_or(unknown)));
     }
     found.sort_by(|one, other| one.0.cmp(&other.0));

@@ -169,6 +169,10 @@ impl Sink for PostgresSink {
         self.url.to_string()
     }
 
+    fn parameters(&self) -> String {
+        self.url.parameters()
+    }
+
     async fn prepare(&mut self) -> Result<(), SinkError> {
         let client = self.url.connect().await?;
         schema::check_privileges(&client).await

@@ -8,7 +8,7 @@ use super::pgpass;
 use super::tls::{Identity, Roots, SslMode, TlsOptions};
 use crate::elasticsearch::url::decoded;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 use tokio_postgres::Config;
@@ -29,7 +29,16 @@ pub struct PostgresUrl {
     // Boxed, because options that hold a URL are moved around.
     pub(super) config: Box<Config>,
     pub(super) tls: TlsOptions,
-    shown: String,
+    shown: Box<Shown>,
+}
+
+/// What may be shown of a URL.
+#[derive(Clone)]
+struct Shown {
+    /// The part before the parameters, without a password.
+    address: String,
+    /// The parameters of the driver, as they are in the URL, but for a password.
+    others: String,
 }
 
 impl FromStr for PostgresUrl {
@@ -42,13 +51,13 @@ impl FromStr for PostgresUrl {
 
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.shown.address)
     }
 }
 
 impl fmt::Debug for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.shown.address)
     }
 }
 
@@ -113,9 +122,51 @@ impl PostgresUrl {
             true => TlsOptions::disabled(),
             false => own.options(environment)?,
         };
-        let shown = without_password(address);
-        Ok(PostgresUrl { config: Box::new(config), tls, shown })
+        others.retain(|parameter| {
+            decoded(parameter.split('=').next().unwrap_or_default()) != "password"
+        });
+        let shown = Shown { address: without_password(address), others: others.join("&") };
+        Ok(PostgresUrl { config: Box::new(config), tls, shown: Box::new(shown) })
     }
+
+    /// The parameters of this connection as the query of a URL, without a password: behind what
+    /// `Display` writes and a `?`, they connect with the same TLS checks from any folder and any
+    /// environment.
+    pub fn parameters(&self) -> String {
+        let mut all: Vec<String> = Vec::new();
+        if !self.shown.others.is_empty() {
+            all.push(self.shown.others.clone());
+        }
+        // Left out, it is `prefer`, unless the environment asks for more.
+        if self.tls.mode != SslMode::Prefer {
+            all.push(format!("sslmode={}", self.tls.mode.name()));
+        }
+        match &self.tls.root {
+            Some(Roots::System) => all.push("sslrootcert=system".to_string()),
+            Some(Roots::File(path)) => all.push(format!("sslrootcert={}", encoded_path(path))),
+            None => {}
+        }
+        if let Some(Identity { certificate, key }) = &self.tls.identity {
+            all.push(format!("sslcert={}", encoded_path(certificate)));
+            all.push(format!("sslkey={}", encoded_path(key)));
+        }
+        all.join("&")
+    }
+}
+
+/// The absolute path of a file, percent-encoded.
+fn encoded_path(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut encoded = String::new();
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            byte if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) => {
+                encoded.push(char::from(byte));
+            }
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
 }
 
 /// The parameters of libpq that the driver does not know.
@@ -271,6 +322,41 @@ mod tests {
         }
         let socket = parse("postgres://%2Frun%2Fpostgresql/audit?sslmode=require").unwrap();
         assert_eq!(socket.tls.mode, SslMode::Disable);
+    }
+
+    #[test]
+    fn noted_parameters_connect_in_the_same_way() {
+        let verified = "postgres://ann:s3cret@db/audit?channel_binding=require&password=s3cret&\
+                        sslmode=verify-full&sslrootcert=/a%26b/c@d%25.pem&sslcert=me.pem&sslkey=k";
+        for text in [
+            "postgres://db/audit",
+            "postgres://db/audit?sslmode=disable",
+            "postgres://db/audit?sslmode=allow&application_name=x",
+            "postgres://db/audit?sslmode=require",
+            "postgres://ann@db/audit?sslmode=verify-ca&sslrootcert=/ca.pem",
+            "postgres://ann@db/audit?sslrootcert=system",
+            verified,
+        ] {
+            let url = parse(text).unwrap();
+            let again = parse(&format!("{url}?{}", url.parameters())).unwrap();
+            let absolute = |tls: &TlsOptions| {
+                let mut tls = tls.clone();
+                if let Some(identity) = &mut tls.identity {
+                    for path in [&mut identity.certificate, &mut identity.key] {
+                        *path = std::path::absolute(&path).unwrap();
+                    }
+                }
+                tls
+            };
+            assert_eq!(again.tls, absolute(&url.tls), "{text}");
+            assert_eq!(again.config.get_channel_binding(), url.config.get_channel_binding());
+            assert_eq!(again.parameters(), url.parameters(), "{text}");
+            assert!(!url.parameters().contains("s3cret"), "{}", url.parameters());
+        }
+        // What the environment supplied is noted too: it may be another one later.
+        let environment = |name: &str| (name == "PGSSLMODE").then(|| "require".to_string());
+        let url = PostgresUrl::parse("postgres://db/audit", &environment).unwrap();
+        assert_eq!(url.parameters(), "sslmode=require");
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn log(folder: &Path, keys: &Path, covered: u64) -> Vec<u64> {
 
 fn enrol(folder: &Path, next: u64) -> Enrolled {
     let address = "postgres://ann@host/audit".to_string();
-    let enrolled = Enrolled { name: "postgres".to_string(), address, next };
+    let enrolled = Enrolled { name: "postgres".to_string(), address, parameters: None, next };
     enrolled.note(folder, true).unwrap();
     enrolled
 }

@@ -1,10 +1,11 @@
 //! `daytrade audit retain`.
 
-use super::Data;
+use super::{Data, no_entry};
 use crate::Failure;
 use crate::followers::Store;
 use crate::keys::{KeyArgs, now_ms};
 use crate::terminal::{during, say};
+use crate::urls::UrlParser;
 use anyhow::Context as _;
 use audit_logger::elasticsearch::{ElasticsearchSink, SearchUrl};
 use audit_logger::follow::LogId;
@@ -34,13 +35,13 @@ pub struct RetainOptions {
     keep: u64,
 
     /// How to reach the Postgres that follows, where it asks for a password:
-    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`
-    #[arg(long, value_name = "URL")]
+    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?sslmode=MODE]`
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<PostgresUrl>::new())]
     audit: Option<PostgresUrl>,
 
     /// How to reach the Elasticsearch that follows, where it asks for a password:
     /// `http[s]://[USER[:PASSWORD]@]HOST[:PORT]`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = UrlParser::<SearchUrl>::new())]
     search: Option<SearchUrl>,
 
     #[command(flatten)]
@@ -82,15 +83,14 @@ fn ask(
     store: &Enrolled,
     entries: Range<u64>,
 ) -> anyhow::Result<()> {
-    let log = LogId::of(folder)?.context("the log holds no entry yet")?;
+    let log = LogId::of(folder)?.ok_or_else(|| no_entry(folder))?;
     let known = stores
         .iter()
         .find(|known| known.name() == store.name && known.to_string() == store.address);
     let parsed = match known {
         Some(known) => known.clone(),
         // Its password stands nowhere; it may need none.
-        None => Store::named(&store.name, &store.address)
-            .context("no store that could be asked is noted there")?,
+        None => noted(store)?,
     };
     match parsed {
         Store::Postgres(url) => held(runtime, PostgresMirror::new(url), folder, &log, entries.end),
@@ -98,6 +98,22 @@ fn ask(
             held(runtime, ElasticsearchSink::new(url, folder, ""), folder, &log, entries.end)
         }
     }
+}
+
+/// The store as it is noted beside the log. It is asked with the TLS checks with which it follows:
+/// whoever answers in its place must not decide what is removed.
+fn noted(store: &Enrolled) -> anyhow::Result<Store> {
+    let address = match &store.parameters {
+        Some(parameters) if !parameters.is_empty() => format!("{}?{parameters}", store.address),
+        None if store.name == "postgres" => {
+            anyhow::bail!(
+                "an earlier version noted it without its TLS settings: name it with --audit, or \
+                 let it follow once more"
+            );
+        }
+        _ => store.address.clone(),
+    };
+    Store::named(&store.name, &address).context("no store that could be asked is noted there")
 }
 
 fn held(
@@ -128,4 +144,25 @@ fn told(done: &Retained) -> String {
         text.push_str(&format!("\n         more is needed by {holder}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn store_is_asked_as_it_follows() {
+        let store = |parameters: Option<&str>| Enrolled {
+            name: "postgres".to_string(),
+            address: "postgres://ann@db/audit".to_string(),
+            parameters: parameters.map(str::to_string),
+            next: 5,
+        };
+        let parameters = "sslmode=verify-full&sslrootcert=/ca.pem";
+        let Ok(Store::Postgres(url)) = noted(&store(Some(parameters))) else { panic!() };
+        assert_eq!(url.parameters(), parameters);
+        assert!(matches!(noted(&store(Some(""))), Ok(Store::Postgres(_))));
+        let error = noted(&store(None)).unwrap_err().to_string();
+        assert!(error.contains("--audit"), "{error}");
+    }
 }

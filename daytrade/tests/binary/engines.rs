@@ -206,6 +206,7 @@ fn a_url_without_a_database_is_refused() {
         [&["audit", "rebuild", "postgres", "--audit", url][..], &data].concat(),
         [&["audit", "status", "--audit", url][..], &data].concat(),
         [&["audit", "parity", "--audit", url][..], &data].concat(),
+        [&["audit", "retain", "--keep", "1", "--audit", url][..], &data].concat(),
         vec!["audit", "search", "--from", url],
         vec!["experiment", "logging", "--audit", url],
     ] {

@@ -31,6 +31,7 @@ mod quote_server;
 mod replay_course;
 mod reports;
 mod resume;
+mod retain;
 mod search_store;
 mod snapshot;
 mod stores;

@@ -53,6 +53,18 @@ impl SslMode {
             }
         })
     }
+
+    /// The value of `sslmode` that stands for it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            SslMode::Disable => "disable",
+            SslMode::Allow => "allow",
+            SslMode::Prefer => "prefer",
+            SslMode::Require => "require",
+            SslMode::VerifyCa => "verify-ca",
+            SslMode::VerifyFull => "verify-full",
+        }
+    }
 }
 
 /// The authorities whose signature counts.
