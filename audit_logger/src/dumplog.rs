@@ -2,7 +2,7 @@
 //! itself. It reads the entry log and nothing else, so no buffer can be missed.
 
 use crate::error::LogError;
-use crate::log::LogReader;
+use crate::log::{LogReader, segments};
 use crate::query::{Catalogue, Filter, Order, scan};
 use crate::xml::{FOOT, HEAD, Renderer};
 use domain::trading::{DumpFile, Entry};
@@ -155,15 +155,16 @@ fn of_users(log: &Path, last: u64, outputs: &mut [Output<'_>]) -> Result<(), Log
 const MORE: &str = ".xml";
 
 /// Where the dump of `file` goes in `folder`: under its name, or, if that is one of `reserved` or the
-/// name of a [temporary file](is_temporary) with any number of `.xml` behind it, under that name with
-/// `.xml` behind it. So two names never come to one file, nor to a reserved one.
+/// name of a [temporary file](is_temporary) or of a [file of a log](segments::is_file_of_log) with any
+/// number of `.xml` behind it, under that name with `.xml` behind it. So two names never come to one file, nor to a reserved one.
 pub fn path_in(folder: &Path, reserved: &[&str], file: &DumpFile) -> PathBuf {
     let name = file.name();
     let stem = |name: &str| name.trim_end_matches(MORE).len();
     let alike = reserved.iter().filter(|other| other[..stem(other)] == name[..stem(name)]);
     // Behind a reserved name that ends so itself it takes one more.
     let more = alike.map(|other| (other.len() - stem(other)) / MORE.len() + 1).max();
-    let more = more.or(is_temporary(&name[..stem(name)]).then_some(1));
+    let stem = &name[..stem(name)];
+    let more = more.or((is_temporary(stem) || segments::is_file_of_log(stem)).then_some(1));
     folder.join(format!("{name}{}", MORE.repeat(more.unwrap_or(0))))
 }
 

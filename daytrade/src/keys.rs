@@ -111,9 +111,11 @@ pub fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The key of a run, which goes on without one where none was asked for and none can be had.
-pub fn of_run(args: &KeyArgs) -> anyhow::Result<Option<InstallationKey>> {
-    match args.load() {
+/// The key that signs the log in `folder`, if it may: a log that somebody else has signed is not
+/// signed with another key, so that whoever trusts that signature can still check it. A run that
+/// named no key continues without one.
+pub fn of_run(args: &KeyArgs, folder: &Path) -> anyhow::Result<Option<InstallationKey>> {
+    match of_log(args, folder) {
         Ok(key) => Ok(Some(key)),
         Err(error) if args.is_given() => Err(error).context("--key"),
         Err(error) => {
@@ -124,6 +126,24 @@ pub fn of_run(args: &KeyArgs) -> anyhow::Result<Option<InstallationKey>> {
             Ok(None)
         }
     }
+}
+
+fn of_log(args: &KeyArgs, folder: &Path) -> anyhow::Result<InstallationKey> {
+    let signers = signers(folder)?;
+    let existing = args.existing()?;
+    if signers.is_empty() {
+        return existing.map_or_else(|| args.load(), Ok);
+    }
+    existing
+        .filter(|key| signers.contains(&key.public()))
+        .ok_or_else(|| anyhow!("the log is signed with another key, {}", signers[0]))
+}
+
+/// The keys that have signed the log in `folder`, the one that signed last first.
+fn signers(folder: &Path) -> Result<Vec<PublicKey>, LogError> {
+    let checkpoints = checkpoint::list(folder)?.into_iter().rev();
+    let signed = checkpoints.filter_map(|kept| kept.checkpoint.ok()).filter(Checkpoint::is_signed);
+    Ok(signed.map(|checkpoint| checkpoint.key).collect())
 }
 
 /// Signs what a run leaves in the log in `folder`, with the snapshot of it if there is one. A log

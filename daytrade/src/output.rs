@@ -3,6 +3,7 @@
 use crate::Failure;
 use anyhow::anyhow;
 use audit_logger::log::segments;
+use audit_logger::proof::key;
 use clap::Args;
 use files::{OutputError, OutputFile};
 use std::path::{Path, PathBuf};
@@ -35,45 +36,58 @@ pub fn check(
     inputs: &[impl AsRef<Path>],
     overwrite: Overwrite,
 ) -> Result<OutputFile, Failure> {
-    if let Some(log) = folder_of(path).filter(|folder| holds_log(folder)) {
+    if let Some(log) = folder_of(path).and_then(|folder| log_around(&folder)) {
         return Err(Failure::Usage(anyhow!(
             "{}: {} is the folder of a log; name an output file elsewhere",
             path.display(),
             log.display()
         )));
     }
-    OutputFile::check(path, inputs, overwrite.force).map_err(|error| match error {
+    let file = OutputFile::check(path, inputs, overwrite.force).map_err(|error| match error {
         OutputError::Io { .. } => Failure::Fault(error.into()),
         _ => Failure::Usage(error.into()),
-    })
+    })?;
+    if path.is_file() && key::holds_key(path) {
+        return Err(Failure::Usage(anyhow!(
+            "{}: it holds a signing key, which is never overwritten; name another output file",
+            path.display()
+        )));
+    }
+    Ok(file)
 }
 
 /// Decides whether a command may use `folder` for its output: not that of a log, nor one in it.
 pub fn check_folder(folder: &Path) -> Result<(), Failure> {
-    let above = folder_of(folder);
-    for log in [Some(folder.to_path_buf()), above].into_iter().flatten() {
-        if holds_log(&log) {
-            return Err(Failure::Usage(anyhow!(
-                "{}: {} is the folder of a log; name an output folder elsewhere",
-                folder.display(),
-                log.display()
-            )));
-        }
+    let real = folder_of(&folder.join("file"));
+    if let Some(log) = real.and_then(|real| log_around(&real)) {
+        return Err(Failure::Usage(anyhow!(
+            "{}: {} is the folder of a log; name an output folder elsewhere",
+            folder.display(),
+            log.display()
+        )));
     }
     Ok(())
 }
 
-/// The folder that the file at `path` is in, through links.
+/// The folder that the file at `path` is in, through links; if it is not there yet, the next one
+/// above that is.
 fn folder_of(path: &Path) -> Option<PathBuf> {
-    // Where there is no such file yet, its folder is what counts.
-    let real = path.canonicalize().or_else(|_| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        Ok::<_, std::io::Error>(folder.unwrap_or(Path::new(".")).canonicalize()?.join("file"))
-    });
-    real.ok()?.parent().map(Path::to_path_buf)
+    if let Ok(real) = path.canonicalize() {
+        return real.parent().map(Path::to_path_buf);
+    }
+    path.ancestors().skip(1).find_map(|folder| match folder.as_os_str().is_empty() {
+        true => Path::new(".").canonicalize().ok(),
+        false => folder.canonicalize().ok(),
+    })
 }
 
-fn holds_log(folder: &Path) -> bool {
-    segments::has_lock_file(folder)
-        || segments::list(folder).is_ok_and(|segments| !segments.is_empty())
+/// The log that `folder` holds or is inside of.
+fn log_around(folder: &Path) -> Option<PathBuf> {
+    // Programs of others lock folders by a file of the same name.
+    let locked = segments::has_lock_file(folder).then_some(folder);
+    locked.or_else(|| folder.ancestors().find(|above| holds_segments(above))).map(Path::to_path_buf)
+}
+
+fn holds_segments(folder: &Path) -> bool {
+    segments::list(folder).is_ok_and(|segments| !segments.is_empty())
 }

@@ -65,6 +65,12 @@ fn list_once(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
     Ok(found)
 }
 
+/// Whether a file of this name would be taken for a part of a log.
+pub fn is_file_of_log(name: &str) -> bool {
+    let path = Path::new(name);
+    name == LOCK || first_of(path).is_some() || first_of_compressed(path).is_some()
+}
+
 /// A lock on a log's folder, held while this lives: two writers would destroy each other's work.
 #[derive(Debug)]
 pub struct FolderLock(#[allow(dead_code)] File);

@@ -63,6 +63,13 @@ pub fn public_path(path: &Path) -> PathBuf {
     path.with_extension("pub")
 }
 
+/// Whether the file at `path` holds a key, or the public half of one.
+pub fn holds_key(path: &Path) -> bool {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(256).read_to_string(&mut text));
+    read.is_ok() && (text.starts_with(SECRET) || text.trim().parse::<PublicKey>().is_ok())
+}
+
 /// The private half.
 #[derive(Clone)]
 pub struct InstallationKey(SigningKey);

@@ -51,7 +51,7 @@ pub fn finish(
     };
     // The process can be killed between its last entry and its signature.
     if !keys::is_signed(&out.log(), last, &options.key.trusted())?
-        && let Some(key) = keys::of_run(&options.key)?
+        && let Some(key) = keys::of_run(&options.key, &out.log())?
     {
         restored.save(&out.log(), end, Some(&key))?;
         note("the signature of the log", None);
@@ -114,7 +114,7 @@ pub fn finish(
     console::tell_files(out);
     follow(options, dumps, last)?;
     if let (Some(keep), true) = (options.retain, failed.is_empty()) {
-        let key = keys::of_run(&options.key)?
+        let key = keys::of_run(&options.key, &out.log())?
             .ok_or_else(|| Failure::Usage(anyhow!("--retain needs a key: --key names its file")))?;
         let stores = Store::given(options.audit.as_ref(), options.search.as_ref());
         say(retain(&out.log(), keep, &key, &stores)?);

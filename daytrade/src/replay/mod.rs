@@ -97,7 +97,7 @@ fn run_in(
         return complete::finish(&dumps, &contents, restored, &end);
     }
     let begins_at = end.position.next;
-    let key = keys::of_run(&options.key)?;
+    let key = keys::of_run(&options.key, &out.log())?;
     if key.is_none() && options.retain.is_some() {
         return Err(Failure::Usage(anyhow!("--retain needs a key: --key names its file")));
     }

@@ -8,6 +8,7 @@ use ::workload::report::{self, DumpFacts, LogFacts, RunReport};
 use anyhow::anyhow;
 use audit_logger::dumplog::{self, DumpRequest};
 use audit_logger::log::segments;
+use audit_logger::proof::key;
 use audit_logger::query::stats::Stats;
 use audit_logger::query::{Catalogue, Filter, Source};
 use domain::trading::Entry;
@@ -170,6 +171,12 @@ impl Dumps<'_> {
                 "{}: a DUMPLOG names it, but it is {}; choose another --out",
                 path.display(),
                 input.display()
+            ));
+        }
+        if key::holds_key(path) {
+            return Some(anyhow!(
+                "{}: a DUMPLOG names it, but it holds a signing key",
+                path.display()
             ));
         }
         (self.is_foreign(path) && !self.options.overwrite.force).then(|| {

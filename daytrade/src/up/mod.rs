@@ -125,7 +125,7 @@ async fn serve(
 ) -> Result<ExitCode, Failure> {
     let asked = asked_to_end()?;
     let Outside { doors, room, figures } = outside;
-    let key = keys::of_run(&options.key)?;
+    let key = keys::of_run(&options.key, log)?;
     restored.save_if_long(log, end, key.as_ref())?;
     let first_transaction = restored.next_transaction();
     let Restored { ledger, mut played, dumps, last_ms, .. } = restored;

@@ -175,11 +175,57 @@ fn existing_output_needs_force() {
     run(&command).with(2).telling(&["target.proof exists"]);
     let command = [&proven[..], &["--force", "--out", text(&key)]].concat();
     run(&command).with(2).telling(&["key is also an input"]);
+    // Not even by a command that does not use it.
+    let generate = ["workload", "generate", "--force", "--out"];
+    let secret = fs::read_to_string(&key).unwrap();
+    run(&[&generate[..], &[text(&key)]].concat()).with(2).telling(&["holds a signing key"]);
+    assert_eq!(fs::read_to_string(&key).unwrap(), secret);
     let experiment = ["experiment", "quote-delay", "--quotes", "20", "--samples", "100", "--out"];
     let page = folder.path().join("page");
     run(&[&experiment[..], &[text(&page)]].concat()).with(0);
     run(&[&experiment[..], &[text(&page)]].concat()).with(2).telling(&["result.json exists"]);
     run(&[&experiment[..], &[text(&page), "--force"]].concat()).with(0);
+}
+
+#[test]
+fn dump_destroys_no_key_and_looks_like_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let dumps = ["ADD,a,1.00", "DUMPLOG,key", "DUMPLOG,LOCK", "DUMPLOG,7.seg"];
+    let workload = write_workload(folder.path(), "w", &dumps);
+    let (out, key) = (folder.path().join("run"), folder.path().join("run/key"));
+    let replay = ["replay", text(&workload), "--key", text(&key), "--out", text(&out)];
+    run(&replay).with(1).telling(&["key: a DUMPLOG names it, but it holds a signing key"]);
+    assert!(fs::read_to_string(&key).unwrap().len() < 200);
+    assert!(out.join("LOCK.xml").is_file() && out.join("7.seg.xml").is_file());
+    // The run folder is still one.
+    let resumed = run(&[&replay[..], &["--resume"]].concat());
+    assert!(!resumed.stderr.contains("is the folder of a log"), "{}", resumed.stderr);
+}
+
+#[test]
+fn experiment_removes_no_folder_of_the_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join("work/mine");
+    fs::create_dir_all(mine.parent().unwrap()).unwrap();
+    fs::write(&mine, "precious").unwrap();
+    let experiment = ["experiment", "logging", "--commands", "100", "--out", text(folder.path())];
+    run(&experiment).with(2).telling(&["work: exists"]);
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "precious");
+}
+
+#[test]
+fn another_signers_log_is_not_signed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let workload = write_workload(folder.path(), "w", &["ADD,a,1.00"; 100]);
+    let [out, ann, bob] = ["run", "ann", "bob"].map(|name| folder.path().join(name));
+    let replay = ["replay", text(&workload), "--out", text(&out), "--key"];
+    run(&[&replay[..], &[text(&ann)]].concat()).with(0);
+    let before = tree(&out);
+    // The key is named, so that it does not fit is an error; nothing is made or changed.
+    let resumed = run(&[&replay[..], &[text(&bob), "--resume"]].concat());
+    resumed.with(1).telling(&["the log is signed with another key"]);
+    assert!(!bob.exists());
+    assert_eq!(tree(&out), before);
 }
 
 #[test]
@@ -191,7 +237,7 @@ fn nothing_is_written_into_a_log() {
     let segment = fs::read_dir(&log).unwrap().map(|item| item.unwrap().path());
     let segment = segment.max_by_key(|path| path.extension() == Some("seg".as_ref())).unwrap();
     let export = ["audit", "export", "--data", text(&out), "--format", "xml", "--force"];
-    for target in [&segment, &log.join("new"), &log.join("../log/new")] {
+    for target in [&segment, &log.join("new"), &log.join("../log/new"), &log.join("a/b/new")] {
         let to = ["--out", text(target)];
         run(&[&export[..], &to].concat()).with(2).telling(&["is the folder of a log"]);
         run(&[&["workload", "generate", "--force"], &to[..]].concat()).with(2);

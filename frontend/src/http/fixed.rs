@@ -1,11 +1,17 @@
 //! Answers that never change: compressed once, and not anew for everybody who asks.
 
+use actix_web::body::SizedStream;
 use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding, Header};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::{Stream, stream};
+use std::convert::Infallible;
 use std::io::Write;
+
+/// How much of an answer is copied into a connection's buffer at once, in bytes.
+const PIECE: usize = 16 << 10;
 
 /// An answer, plain and compressed.
 pub(crate) struct Fixed {
@@ -36,12 +42,23 @@ impl Fixed {
             Some(packed) if accepted == Some(Encoding::gzip()) => response
                 .insert_header(ContentEncoding::Gzip)
                 .insert_header((header::VARY, "accept-encoding"))
-                .body(packed.clone()),
+                .body(in_pieces(packed.clone())),
             // What is left is too short to be worth more.
             _ => response
                 .insert_header(ContentEncoding::Identity)
                 .insert_header((header::VARY, "accept-encoding"))
-                .body(self.plain.clone()),
+                .body(in_pieces(self.plain.clone())),
         }
     }
+}
+
+/// `bytes` as a body that is handed on piece by piece: a client that reads nothing makes the server
+/// copy one piece into its connection's buffer, not all of it.
+fn in_pieces(bytes: Bytes) -> SizedStream<impl Stream<Item = Result<Bytes, Infallible>>> {
+    let length = bytes.len();
+    let pieces = (0..length).step_by(PIECE).map(move |at| {
+        let end = length.min(at + PIECE);
+        Ok(bytes.slice(at..end))
+    });
+    SizedStream::new(length as u64, stream::iter(pieces))
 }

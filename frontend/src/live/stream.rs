@@ -266,6 +266,9 @@ impl Connection {
         self.send_json(object!({ "type": "subscribed", "channels": channels, "now_ms": now_ms }))
             .await?;
         for topic in shown {
+            if let Err(fault) = self.app.by_reader.take(self.user.clone(), self.app.now_ms()) {
+                return self.fault(&fault).await;
+            }
             // Heard first, then shown as it stands: nothing falls between.
             self.ear.listen(&topic);
             if matches!(topic, Topic::Account(_) | Topic::Orders(_)) {

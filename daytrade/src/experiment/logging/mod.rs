@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use load::{Load, Ran, run as trade};
 use serde::Serialize;
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -83,8 +83,17 @@ pub fn run(options: LoggingOptions) -> Result<ExitCode, Failure> {
     let (stores, left_out) = stores::given(&options);
     super::check_folder(options.out.as_deref(), None, options.overwrite)?;
     let out = OutFolder::make(options.out.as_deref())?;
-    let work = Work(out.path().join("work"));
-    fs::create_dir_all(&work.0).with_context(|| work.0.display().to_string())?;
+    let work = out.path().join("work");
+    // It is removed at the end, so it must be the experiment's own.
+    fs::create_dir(&work).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::Usage(anyhow!(
+            "{}: exists, but the experiment needs a folder of that name for itself; name another \
+             --out",
+            work.display()
+        )),
+        _ => Failure::Fault(anyhow!(error).context(work.display().to_string())),
+    })?;
+    let work = Work(work);
     let begun = Instant::now();
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
