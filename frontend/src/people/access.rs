@@ -75,6 +75,8 @@ struct Count<'a> {
     user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
     count: u64,
 }
 
@@ -124,15 +126,15 @@ impl AccessLog {
 
     /// Records an event.
     pub fn record(&self, mut event: AccessEvent) {
-        if event.is_refusal() && !self.shared.refusals().is_first(&event) {
-            return;
-        }
         for (text, longest) in [(&mut event.agent, AGENT), (&mut event.detail, DETAIL)] {
             if let Some(text) = text
                 && let Some((end, _)) = text.char_indices().nth(longest)
             {
                 text.truncate(end);
             }
+        }
+        if event.is_refusal() && !self.shared.refusals().is_first(&event) {
+            return;
         }
         // Nothing happens at a door that is closed.
         if let Err(TrySendError::Full(_)) = self.events.try_send(Some(event)) {
@@ -211,7 +213,8 @@ impl Writer {
         let lost = self.shared.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let (at_ms, event) = (self.now_ms, "events_lost");
-            let count = Count { at_ms, event, user: None, address: None, count: lost };
+            let count =
+                Count { at_ms, event, user: None, address: None, detail: None, count: lost };
             put(&count, &mut self.lines);
         }
         if self.lines.is_empty() {

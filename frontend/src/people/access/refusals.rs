@@ -1,4 +1,4 @@
-//! Refusals, summed up: the first of each address, user and kind within a minute is recorded as it
+//! Refusals, summed up: the first of each address, user, kind and reason within a minute is recorded as it
 //! happens, the others as one count at the end of the minute.
 
 use super::{AccessEvent, Count, put};
@@ -9,8 +9,8 @@ use std::net::IpAddr;
 /// Addresses and users that are counted apart; those beyond them are counted together.
 const COUNTED_APART: usize = 4096;
 
-/// What is counted apart: the event, from where, and about whom.
-type Key = (&'static str, Option<String>, Option<String>);
+/// What is counted apart: the event, from where, about whom, and why.
+type Key = (&'static str, Option<String>, Option<String>, Option<String>);
 
 /// Refusals since they were last summed up.
 #[derive(Default)]
@@ -29,7 +29,8 @@ impl Refusals {
             Ok(address) => addresses::network(address).to_string(),
             Err(_) => text.clone(),
         };
-        let key = (event.event, event.address.as_ref().map(network), event.user.clone());
+        let from = event.address.as_ref().map(network);
+        let key = (event.event, from, event.user.clone(), event.detail.clone());
         if let Some((count, at_ms)) = self.counted.get_mut(&key) {
             *count += 1;
             *at_ms = event.at_ms;
@@ -46,15 +47,17 @@ impl Refusals {
 
     /// Appends a line for each that came more than once, and begins anew.
     pub(super) fn sum_up(&mut self, lines: &mut Vec<u8>) {
-        for ((event, address, user), (count, at_ms)) in self.counted.drain() {
+        for ((event, address, user, detail), (count, at_ms)) in self.counted.drain() {
             if count > 0 {
                 let (user, address) = (user.as_deref(), address.as_deref());
-                put(&Count { at_ms, event, user, address, count }, lines);
+                let detail = detail.as_deref();
+                put(&Count { at_ms, event, user, address, detail, count }, lines);
             }
         }
         if self.others > 0 {
             let (at_ms, event, count) = (self.others_ms, "refused_elsewhere", self.others);
-            put(&Count { at_ms, event, user: None, address: None, count }, lines);
+            let (user, address, detail) = (None, None, None);
+            put(&Count { at_ms, event, user, address, detail, count }, lines);
             self.others = 0;
         }
     }
