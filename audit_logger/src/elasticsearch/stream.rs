@@ -174,14 +174,11 @@ pub(super) async fn empty(client: &Client, stream: &str) -> Result<(), SinkError
     Ok(())
 }
 
-/// Removes a data stream with its documents, if it is there.
+/// Removes a data stream, if it is there. A server without the requests for data streams keeps it,
+/// empty.
 pub(super) async fn remove(client: &Client, stream: &str) -> Result<(), SinkError> {
-    let mut removed = client.ask(Method::Delete, &format!("/_data_stream/{stream}"), None).await?;
-    if matches!(removed.status, 400 | 405) {
-        // A server without data streams keeps the documents in an index of that name.
-        removed = client.ask(Method::Delete, &format!("/{stream}"), None).await?;
-    }
-    match removed.ok() || removed.status == 404 {
+    let removed = client.ask(Method::Delete, &format!("/_data_stream/{stream}"), None).await?;
+    match removed.ok() || matches!(removed.status, 400 | 404 | 405) {
         true => Ok(()),
         false => Err(removed.failed()),
     }
