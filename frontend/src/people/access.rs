@@ -1,8 +1,8 @@
 //! The record of who came: sign-ins, failures, sign-outs, changes of roles, with address and
 //! agent. JSON lines; what comes while the disk is busy shares a flush. Secrets never stand in it.
 //!
-//! Nobody can fill the disk with it: refusals are [summed up](refusals), lines have a longest
-//! length, and the file [rotates](rotation). Nobody waits for it either: events that find no room
+//! Nobody can fill the disk with it: refusals are summed up, lines have a longest
+//! length, and the file rotates. Nobody waits for it either: events that find no room
 //! are counted, and the count is recorded.
 
 mod refusals;
