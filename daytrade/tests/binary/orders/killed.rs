@@ -104,7 +104,8 @@ fn a_server_that_is_killed_while_orders_fire_fires_each_once_and_forgets_none() 
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-    let workload = order_workload(folder.path(), 400, 0, now_ms);
+    // Enough that some are left to fire however long a slow machine takes.
+    let workload = order_workload(folder.path(), 1_500, 0, now_ms);
     run(&["replay", text(&workload), "--out", text(&data)]).with(0);
     let armed_first = entries(&data).len();
     let mut chance = Seeded(0x5eed_0006);
