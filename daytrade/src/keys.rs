@@ -17,8 +17,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Which key signs.
 #[derive(Args, Clone, Debug, Default)]
 pub struct KeyArgs {
-    /// The file of the key that signs checkpoints; it is made if it is not there. If not given,
-    /// `$XDG_DATA_HOME/daytrade/signing.key` or `~/.local/share/daytrade/signing.key`
+    /// Key file for signing checkpoints; created if it does not exist and nobody else has signed the
+    /// log. If not given, `$XDG_DATA_HOME/daytrade/signing.key` or
+    /// `~/.local/share/daytrade/signing.key`
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }

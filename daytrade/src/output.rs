@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// Whether files that exist may be overwritten.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Overwrite {
-    /// Overwrite output files that exist. Inputs and the files of a log are never overwritten
+    /// Overwrite output files that exist. Inputs, signing keys and the files of a log are never
+    /// overwritten
     #[arg(long)]
     pub force: bool,
 }
